@@ -1,0 +1,18 @@
+//! The shared vocabulary: ids, digests, time, money, diagnostics.
+//!
+//! Everything here is a value. This crate refuses to know what time it is, where it runs, or how
+//! anything is stored.
+
+mod canonical;
+mod diagnostic;
+mod digest;
+mod id;
+mod spend;
+mod time;
+
+pub use canonical::{CanonicalError, canonical};
+pub use diagnostic::{Diagnostic, Place, Severity, nearest};
+pub use digest::{Digest, DigestError};
+pub use id::{ActionId, IdError, IntentId, LineId, RequirementId, RunId, ScenarioId, StageId};
+pub use spend::{MicroUsd, Spend, Tokens};
+pub use time::Timestamp;
