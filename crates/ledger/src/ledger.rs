@@ -1,0 +1,282 @@
+//! The handle on a ledger: what the rest of the factory holds.
+//!
+//! Writes go to the one writer (`writer`), reads to connections of their own (`rows`). This module
+//! only joins them.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::{Digest, RunId};
+use rusqlite::Connection;
+
+use crate::proof::{prove_consistency, prove_inclusion};
+use crate::rows::Rows;
+use crate::tree::Hash;
+use crate::writer::{Done, Job, Prepared, Writer};
+use crate::{Entry, LedgerError, LedgerKey, NoteSignature, Record, SignedCheckpoint, schema};
+
+/// Records in one `append`: at a kilobyte each one transaction then stays under 64 MB.
+pub const APPEND_RECORDS_MAX: usize = 1 << 16;
+
+/// A body is read and written whole, in memory. SQLite would take four times as much.
+pub const BODY_BYTES_MAX: usize = 256 << 20;
+
+/// Connections that are kept for the next reader; more readers at once open their own.
+const READERS_IDLE_MAX: usize = 4;
+
+/// A handle on a ledger. Clones share it; the writer's lock goes with the last of them.
+#[derive(Clone)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+/// Dropped in this order: the writer ends before its lock is given up.
+struct Inner {
+    writer: Option<Writer>,
+    readers: Readers,
+    path: PathBuf,
+    _lock: Option<File>,
+}
+
+enum Readers {
+    /// A database in memory has only the connection that made it.
+    Shared(Arc<Mutex<Connection>>),
+    Own {
+        idle: Mutex<Vec<Connection>>,
+    },
+}
+
+impl Ledger {
+    /// Opens the ledger in `dir` for writing, creating both if absent. No other process, and no other
+    /// handle in this one, can write to it until the last clone is dropped.
+    ///
+    /// # Errors
+    /// When another process has it open, when the file is damaged, truncated, of a newer format or of
+    /// another origin than the key's, or cannot be created.
+    pub fn open(dir: &Path, key: LedgerKey) -> Result<Self, LedgerError> {
+        let lock = schema::lock(dir)?;
+        let (connection, path) = schema::open_writer(dir, key.name())?;
+        let connection = Arc::new(Mutex::new(connection));
+        let writer = Writer::start(connection, path.clone(), key)?;
+        let readers = Readers::Own { idle: Mutex::default() };
+        Ok(Self::new(Inner { writer: Some(writer), readers, path, _lock: Some(lock) }))
+    }
+
+    /// Opens the ledger in `dir` for reading, also while another process writes to it.
+    ///
+    /// # Errors
+    /// When there is none, or it is damaged, truncated or of a newer format.
+    pub fn open_read_only(dir: &Path) -> Result<Self, LedgerError> {
+        let (connection, path) = schema::open_reader(dir)?;
+        let readers = Readers::Own { idle: Mutex::new(vec![connection]) };
+        Ok(Self::new(Inner { writer: None, readers, path, _lock: None }))
+    }
+
+    /// A ledger that is gone with its last handle, for tests and simulations.
+    ///
+    /// # Errors
+    /// When memory or a thread is not to be had.
+    pub fn in_memory(key: LedgerKey) -> Result<Self, LedgerError> {
+        let connection = Arc::new(Mutex::new(schema::open_in_memory(key.name())?));
+        let path = PathBuf::from(":memory:");
+        let writer = Writer::start(Arc::clone(&connection), path.clone(), key)?;
+        let readers = Readers::Shared(connection);
+        Ok(Self::new(Inner { writer: Some(writer), readers, path, _lock: None }))
+    }
+
+    /// Adds records to the end of the log, in their order and without others between them: all or
+    /// none. They are durable when this returns; callers on several threads share one sync.
+    ///
+    /// # Errors
+    /// When a record cannot be stored as it is, names a body that was never put, or there are more
+    /// than [`APPEND_RECORDS_MAX`]; when the disk is full or fails.
+    pub fn append(&self, records: Vec<Record>) -> Result<Vec<Entry>, LedgerError> {
+        if records.len() > APPEND_RECORDS_MAX {
+            let (found, max) = (records.len(), APPEND_RECORDS_MAX);
+            return Err(LedgerError::TooMany { found, max });
+        }
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let prepare = |record: &Record| {
+            let (bytes, bodies) = (record.prepare()?, record.bodies.clone());
+            Ok(Prepared { bytes, time: record.time, run: record.run.clone(), bodies })
+        };
+        let prepared = records.iter().map(prepare).collect::<Result<_, LedgerError>>()?;
+        let Done::Appended(first) = self.writer()?.perform(Job::Append(prepared))? else {
+            unreachable!("the writer answers an append with its place");
+        };
+        let entry = |(sequence, record)| Entry { sequence, record };
+        Ok((first..).zip(records).map(entry).collect())
+    }
+
+    /// Stores a body under its digest, durably. Storing it again changes nothing.
+    ///
+    /// # Errors
+    /// When it is larger than [`BODY_BYTES_MAX`]; when the disk is full or fails.
+    pub fn put_body(&self, bytes: &[u8]) -> Result<Digest, LedgerError> {
+        if bytes.len() > BODY_BYTES_MAX {
+            let (found, max) = (bytes.len(), BODY_BYTES_MAX);
+            return Err(LedgerError::BodyTooLarge { found, max });
+        }
+        let writer = self.writer()?;
+        let digest = Digest::of(bytes);
+        if !self.read(|rows| rows.has_body(&digest))? {
+            writer.perform(Job::Body { digest, bytes: bytes.to_vec() })?;
+        }
+        Ok(digest)
+    }
+
+    /// The body with this digest, checked against it.
+    ///
+    /// # Errors
+    /// When there is none, or it was altered.
+    pub fn body(&self, digest: &Digest) -> Result<Vec<u8>, LedgerError> {
+        self.read(|rows| rows.body(digest))?.ok_or(LedgerError::NoBody { digest: *digest })
+    }
+
+    /// How many entries the log has.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn len(&self) -> Result<u64, LedgerError> {
+        self.read(|rows| rows.len())
+    }
+
+    /// Whether the log has no entry.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn is_empty(&self) -> Result<bool, LedgerError> {
+        Ok(self.len()? == 0)
+    }
+
+    /// At most `limit` entries from sequence `from` on, in their order.
+    ///
+    /// # Errors
+    /// When the database or an entry cannot be read.
+    pub fn entries(&self, from: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        self.read(|rows| rows.entries(from, limit))
+    }
+
+    /// All entries of a run, in their order.
+    ///
+    /// # Errors
+    /// When the database or an entry cannot be read.
+    pub fn run(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
+        self.read(|rows| rows.run(run))
+    }
+
+    /// All runs, in the order of their first entries.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunId>, LedgerError> {
+        self.read(|rows| rows.runs())
+    }
+
+    /// Signs the head of the log over all durable entries and stores it. Without new entries it is
+    /// the stored one, with its cosignatures.
+    ///
+    /// # Errors
+    /// When the disk is full or fails.
+    pub fn checkpoint(&self) -> Result<SignedCheckpoint, LedgerError> {
+        self.signed(Job::Checkpoint)
+    }
+
+    /// The last stored checkpoint, if there is one. Nothing about it is verified.
+    ///
+    /// # Errors
+    /// When the database or the checkpoint cannot be read.
+    pub fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, LedgerError> {
+        self.read(|rows| rows.last_checkpoint())
+    }
+
+    /// Adds a witness's signature line to the stored checkpoint at `size`. Whether it is right, only
+    /// who knows the witness's key can tell: [`Ledger::verify`] does.
+    ///
+    /// # Errors
+    /// When there is no checkpoint at that size, or it has too many signatures.
+    pub fn add_cosignature(
+        &self,
+        size: u64,
+        signature: NoteSignature,
+    ) -> Result<SignedCheckpoint, LedgerError> {
+        self.signed(Job::Cosign { size, signature })
+    }
+
+    /// The proof that entry `sequence` is in the tree of the first `size` entries (RFC 6962, 2.1.1).
+    ///
+    /// # Errors
+    /// When there are not so many entries.
+    pub fn inclusion(&self, sequence: u64, size: u64) -> Result<Vec<Hash>, LedgerError> {
+        self.read(|rows| {
+            in_range(sequence.saturating_add(1), size)?;
+            in_range(size, rows.len()?)?;
+            prove_inclusion(sequence, size, &mut |position| rows.node(position))
+        })
+    }
+
+    /// The proof that the tree of `new` entries begins with that of `old` (RFC 6962, 2.1.2).
+    ///
+    /// # Errors
+    /// When there are not so many entries.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, LedgerError> {
+        self.read(|rows| {
+            in_range(old, new)?;
+            in_range(new, rows.len()?)?;
+            prove_consistency(old, new, &mut |position| rows.node(position))
+        })
+    }
+
+    fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    fn writer(&self) -> Result<&Writer, LedgerError> {
+        self.inner.writer.as_ref().ok_or(LedgerError::ReadOnly)
+    }
+
+    fn signed(&self, job: Job) -> Result<SignedCheckpoint, LedgerError> {
+        let Done::Signed(signed) = self.writer()?.perform(job)? else {
+            unreachable!("the writer answers with the checkpoint that it signed");
+        };
+        Ok(signed)
+    }
+
+    /// Runs `read` on a connection that nobody else is using.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Rows<'_>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let path = &self.inner.path;
+        match &self.inner.readers {
+            Readers::Shared(connection) => {
+                let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                read(&Rows { connection: &connection, path })
+            }
+            Readers::Own { idle } => {
+                let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let connection = waiting.map_or_else(|| schema::reader(path), Ok)?;
+                let result = read(&Rows { connection: &connection, path });
+                let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+                if idle.len() < READERS_IDLE_MAX {
+                    idle.push(connection);
+                }
+                result
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ledger({})", self.inner.path.display())
+    }
+}
+
+fn in_range(asked: u64, len: u64) -> Result<(), LedgerError> {
+    if asked > len { Err(LedgerError::OutOfRange { asked, len }) } else { Ok(()) }
+}
