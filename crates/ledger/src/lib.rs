@@ -4,6 +4,7 @@
 //! signed notes (C2SP). Large bodies lie beside the log under their digests. This crate refuses to
 //! know what events mean: it stores, proves and signs.
 
+pub mod attest;
 mod checkpoint;
 mod error;
 mod key;
