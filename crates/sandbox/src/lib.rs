@@ -4,6 +4,24 @@
 //! else of the host: no home, no environment, no network, no other process. This crate refuses to
 //! know what the program is for.
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("the sandbox is made of Linux namespaces: build on Linux");
+
+mod bubblewrap;
+mod error;
+mod namespaces;
+mod open;
+mod plan;
+mod seccomp;
+mod supervise;
+mod system;
+mod toolchain;
+mod usage;
+
+pub use error::{SandboxError, Unfit};
+pub use open::{Backend, Choice, Sandbox};
+pub use toolchain::{Toolchain, Toolchains};
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
