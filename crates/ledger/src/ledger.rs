@@ -32,10 +32,11 @@ pub struct Ledger {
     inner: Arc<Inner>,
 }
 
-/// Dropped in this order: the writer ends before its lock is given up.
+/// Dropped in this order: the writer's connection closes after the readers', being the one that can
+/// bring SQLite's log into the file, and before the lock is given up.
 struct Inner {
-    writer: Option<Writer>,
     readers: Readers,
+    writer: Option<Writer>,
     path: PathBuf,
     _lock: Option<File>,
 }

@@ -15,6 +15,7 @@ mod record;
 mod rows;
 mod schema;
 mod tree;
+mod verify;
 mod writer;
 
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
@@ -25,3 +26,4 @@ pub use note::{Note, NoteError, NoteSignature};
 pub use proof::{ProofError, verify_consistency, verify_inclusion};
 pub use record::{Actor, ENTRY_BYTES_MAX, EVENT_DEPTH_MAX, Entry, Event, Record};
 pub use tree::{Hash, empty_root, leaf_hash, node_hash};
+pub use verify::{FINDINGS_MAX, Progress, Tampering, Verified, VerifyError};

@@ -19,7 +19,8 @@ const SIGNATURES_MAX: usize = 64;
 const NOTE_BYTES_MAX: usize = 1 << 20;
 
 /// Why a note, or the checkpoint in it, cannot be relied on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NoteError {
     #[error("it is no signed note: {0}")]

@@ -87,6 +87,38 @@ impl Rows<'_> {
         self.parsed_checkpoint(sql, [size])
     }
 
+    /// Tells `each` the rows of entries `first..end` as they are stored, one at a time.
+    pub(crate) fn leaves(
+        &self,
+        first: u64,
+        end: u64,
+        mut each: impl FnMut(Leaf<'_>),
+    ) -> Result<(), LedgerError> {
+        let sql = "SELECT sequence, run, leaf_hash, leaf FROM entries
+                   WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence";
+        let mut read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query([first, end])?;
+            while let Some(row) = rows.next()? {
+                each(Leaf {
+                    sequence: row.get(0)?,
+                    run: row.get_ref(1)?.as_bytes_or_null()?,
+                    hash: row.get_ref(2)?.as_bytes()?,
+                    bytes: row.get_ref(3)?.as_bytes()?,
+                });
+            }
+            Ok(())
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// What SQLite finds wrong with the file, its tables and its indices: at most `limit` lines.
+    pub(crate) fn integrity(&self, limit: usize) -> Result<Vec<String>, LedgerError> {
+        let sql = format!("PRAGMA integrity_check({limit})");
+        let lines: Vec<String> = self.all(&sql, [], |row| row.get(0))?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
     /// The stored hash of a perfect subtree, or what its nearest stored parts hash to.
     pub(crate) fn node(&self, position: Position) -> Result<Hash, LedgerError> {
         let above = position.level % STORED_LEVELS;
@@ -137,7 +169,7 @@ impl Rows<'_> {
         row.map(parse).transpose()
     }
 
-    fn one<T>(
+    pub(crate) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -147,7 +179,7 @@ impl Rows<'_> {
         read().map_err(|e| self.failed(e))
     }
 
-    fn maybe<T>(
+    pub(crate) fn maybe<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -157,7 +189,7 @@ impl Rows<'_> {
         read().map_err(|e| self.failed(e))
     }
 
-    fn all<T>(
+    pub(crate) fn all<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -172,6 +204,14 @@ impl Rows<'_> {
     fn failed(&self, error: rusqlite::Error) -> LedgerError {
         LedgerError::database("read", self.path, error)
     }
+}
+
+/// An entry's row as it is stored.
+pub(crate) struct Leaf<'a> {
+    pub(crate) sequence: u64,
+    pub(crate) run: Option<&'a [u8]>,
+    pub(crate) hash: &'a [u8],
+    pub(crate) bytes: &'a [u8],
 }
 
 /// The entry that `leaf` spells, when it is one and belongs at `sequence`.

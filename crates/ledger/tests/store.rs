@@ -193,7 +193,7 @@ fn what_was_asked_beyond_the_log_is_refused() {
 
 proptest! {
     // Each case fills a ledger: few are enough for the seams between stored and computed levels.
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn stored_proofs_hold(old in 0..700u64, more in 1..700u64, pick: u64) {
