@@ -1,0 +1,238 @@
+//! The step library: every sentence that a scenario may use, in one table.
+//!
+//! The table is what reads steps, what names the nearest form after a slip, and what documentation
+//! and `--json` list. It refuses to know Gherkin's files: it is handed one step at a time.
+
+use serde::Serialize;
+
+use crate::args::{Args, Attached, read_args, shape};
+use crate::example::unknown_command;
+use crate::text::Slip;
+use crate::{Expect, FileExpect, Interface, StepKind, Stream};
+
+/// Which of Gherkin's keywords a step stands under; `And`, `But` and `*` repeat the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKeyword {
+    Given,
+    When,
+    Then,
+}
+
+/// One form that a step can have.
+///
+/// In `pattern`, `"CAPITALS"` is a quoted text, bare `N` a whole number, `TIME` a duration such as
+/// `2s` or `500 ms`, `a|b` one of several words. A colon at the end wants a doc string below, or the
+/// table that `table` heads.
+#[derive(Clone, Copy, Serialize)]
+pub struct StepForm {
+    pub keyword: StepKeyword,
+    pub pattern: &'static str,
+    /// What it does, for a person.
+    pub doc: &'static str,
+    /// The header cells of the data table that it wants, if it wants one.
+    pub table: Option<[&'static str; 2]>,
+    #[serde(skip)]
+    build: fn(&mut Args) -> Vec<StepKind>,
+}
+
+/// Every form of the step library, in the order in which documentation lists them.
+pub fn step_forms() -> &'static [StepForm] {
+    FORMS
+}
+
+const fn form(
+    keyword: StepKeyword,
+    pattern: &'static str,
+    doc: &'static str,
+    build: fn(&mut Args) -> Vec<StepKind>,
+) -> StepForm {
+    StepForm { keyword, pattern, doc, table: None, build }
+}
+
+const fn tabled(
+    pattern: &'static str,
+    table: [&'static str; 2],
+    doc: &'static str,
+    build: fn(&mut Args) -> Vec<StepKind>,
+) -> StepForm {
+    StepForm { keyword: StepKeyword::Given, pattern, doc, table: Some(table), build }
+}
+
+#[rustfmt::skip]
+const FORMS: &[StepForm] = {
+    use StepKeyword::{Given, Then, When};
+    &[
+        form(Given, r#"a file "PATH" containing "TEXT""#, "a file with exactly this content",
+            |a| vec![StepKind::GivenFile { path: a.text(), content: a.text() }]),
+        form(Given, r#"a file "PATH" containing:"#, "a file with these lines, each ended",
+            |a| vec![StepKind::GivenFile { path: a.text(), content: a.lines() }]),
+        form(Given, r#"an empty file "PATH""#, "a file of no bytes",
+            |a| vec![StepKind::GivenFile { path: a.text(), content: String::new() }]),
+        tabled("the files:", ["path", "content"], "several files with exactly these contents",
+            |a| a.rows(|path, content| StepKind::GivenFile { path, content })),
+        form(Given, r#"standard input "TEXT""#, "what the next run reads, exactly",
+            |a| vec![StepKind::GivenStdin { content: a.text() }]),
+        form(Given, "standard input:", "the lines that the next run reads, each ended",
+            |a| vec![StepKind::GivenStdin { content: a.lines() }]),
+        form(Given, r#"the environment variable "NAME" is "TEXT""#, "a variable for all runs after it",
+            |a| vec![StepKind::GivenEnv { name: a.text(), value: a.text() }]),
+        tabled("the environment variables:", ["name", "value"], "several variables for all runs after it",
+            |a| a.rows(|name, value| StepKind::GivenEnv { name, value })),
+        form(When, r#"I run "COMMAND""#, "run a declared command with its arguments",
+            |a| vec![StepKind::Run { words: a.words() }]),
+        form(When, "I run:", "run a declared command, written below without escapes for quotes",
+            |a| vec![StepKind::Run { words: a.words() }]),
+        form(When, r#"I run "COMMAND" with standard input "TEXT""#, "run it on exactly this input",
+            |a| a.run_on(Args::text)),
+        form(When, r#"I run "COMMAND" with standard input:"#, "run it on these lines, each ended",
+            |a| a.run_on(Args::lines)),
+        form(Then, "it succeeds", "the exit code is 0",
+            |_| vec![StepKind::ExitIs { code: 0 }]),
+        form(Then, "it fails", "the exit code is not 0",
+            |_| vec![StepKind::ExitIsFailure]),
+        form(Then, "it exits with N", "the exit code is N",
+            |a| vec![StepKind::ExitIs { code: a.code() }]),
+        form(Then, "the exit code is N", "the exit code is N",
+            |a| vec![StepKind::ExitIs { code: a.code() }]),
+        form(Then, r#"stdout|stderr is "TEXT""#, "the whole output; one newline at the end is ignored",
+            |a| a.output(|a| Expect::Is { text: a.text() })),
+        form(Then, "stdout|stderr is:", "the whole output, line by line",
+            |a| a.output(|a| Expect::Is { text: a.lines() })),
+        form(Then, r#"stdout|stderr contains "TEXT""#, "the text is somewhere in the output",
+            |a| a.output(|a| Expect::Contains { text: a.text() })),
+        form(Then, "stdout|stderr contains:", "these lines are somewhere in the output, together",
+            |a| a.output(|a| Expect::Contains { text: a.text() })),
+        form(Then, r#"stdout|stderr does not contain "TEXT""#, "the text is nowhere in the output",
+            |a| a.output(|a| Expect::Lacks { text: a.text() })),
+        form(Then, r#"stdout|stderr matches "REGEX""#, "the pattern (crate `regex`) is found; no escapes but its own",
+            |a| a.output(|a| Expect::Matches { pattern: a.text() })),
+        form(Then, "stdout|stderr is empty", "not one byte",
+            |a| a.output(|_| Expect::Empty)),
+        form(Then, "stdout|stderr is not empty", "one byte or more",
+            |a| a.output(|_| Expect::NotEmpty)),
+        form(Then, r#"the file "PATH" exists"#, "it is there after the run",
+            |a| vec![StepKind::File { path: a.text(), expect: FileExpect::Exists }]),
+        form(Then, r#"the file "PATH" does not exist"#, "it is not there after the run",
+            |a| vec![StepKind::File { path: a.text(), expect: FileExpect::Missing }]),
+        form(Then, r#"the file "PATH" is "TEXT""#, "its whole content; one newline at the end is ignored",
+            |a| a.content(|a| Expect::Is { text: a.text() })),
+        form(Then, r#"the file "PATH" is:"#, "its whole content, line by line",
+            |a| a.content(|a| Expect::Is { text: a.lines() })),
+        form(Then, r#"the file "PATH" contains "TEXT""#, "the text is somewhere in it",
+            |a| a.content(|a| Expect::Contains { text: a.text() })),
+        form(Then, r#"the file "PATH" does not contain "TEXT""#, "the text is nowhere in it",
+            |a| a.content(|a| Expect::Lacks { text: a.text() })),
+        form(Then, r#"the file "PATH" matches "REGEX""#, "the pattern is found in it",
+            |a| a.content(|a| Expect::Matches { pattern: a.text() })),
+        form(Then, r#"the file "PATH" is empty"#, "it is there and has not one byte",
+            |a| a.content(|_| Expect::Empty)),
+        form(Then, "it finishes within TIME", "the run took no longer",
+            |a| vec![StepKind::Within { limit: a.time() }]),
+    ]
+};
+
+impl Args {
+    fn run_on(&mut self, stdin: fn(&mut Self) -> String) -> Vec<StepKind> {
+        let run = StepKind::Run { words: self.words() };
+        vec![StepKind::GivenStdin { content: stdin(self) }, run]
+    }
+
+    fn output(&mut self, expect: fn(&mut Self) -> Expect) -> Vec<StepKind> {
+        let stream = if self.text() == "stderr" { Stream::Stderr } else { Stream::Stdout };
+        vec![StepKind::Output { stream, expect: expect(self) }]
+    }
+
+    fn content(&mut self, expect: fn(&mut Self) -> Expect) -> Vec<StepKind> {
+        let path = self.text();
+        vec![StepKind::File { path, expect: FileExpect::Content(expect(self)) }]
+    }
+}
+
+/// What the step `text` under `keyword` means.
+///
+/// # Errors
+/// An unknown form, a form under the wrong keyword, a bad value: with its offset in `text`.
+pub(crate) fn read_step(
+    keyword: StepKeyword,
+    text: &str,
+    attached: &Attached,
+    interface: &Interface,
+) -> Result<Vec<StepKind>, Slip> {
+    let mut wanted = None;
+    for form in FORMS {
+        let Some(args) = read_args(form.pattern, form.table, text, attached) else { continue };
+        let mut args = match args {
+            // Another form may fit what is attached: `is:` after `is "TEXT"`.
+            Err(slip) if slip.rule == "bad-attachment" => {
+                wanted.get_or_insert(slip);
+                continue;
+            }
+            args => args?,
+        };
+        if (keyword == StepKeyword::Then) != (form.keyword == StepKeyword::Then) {
+            return Err(misplaced(form));
+        }
+        let steps = (form.build)(&mut args);
+        return declared(&steps, text, interface).map(|()| steps);
+    }
+    Err(wanted.unwrap_or_else(|| unknown(keyword, text)))
+}
+
+/// Whether `text` reads as a step of any form, whatever its keyword.
+pub(crate) fn is_step(text: &str) -> bool {
+    FORMS.iter().any(|form| {
+        let args = read_args(form.pattern, form.table, text, &Attached::None);
+        // A quote that is never closed says nothing about the form.
+        args.is_some_and(|args| !args.is_err_and(|slip| slip.rule == "open-quote"))
+    })
+}
+
+fn declared(steps: &[StepKind], text: &str, interface: &Interface) -> Result<(), Slip> {
+    for step in steps {
+        let StepKind::Run { words } = step else { continue };
+        let offset = text.find('"').map_or(0, |quote| quote + 1);
+        let Some(command) = words.first() else {
+            let help = "name a command of the interface";
+            return Err(Slip::new(offset, "bad-value", "the command is empty", help));
+        };
+        if !interface.commands.contains_key(command) {
+            return Err(unknown_command(offset, command, interface));
+        }
+    }
+    Ok(())
+}
+
+fn misplaced(form: &StepForm) -> Slip {
+    let (what, keyword) = match form.keyword {
+        StepKeyword::Then => ("an expectation", "Then"),
+        StepKeyword::When => ("an action", "When"),
+        StepKeyword::Given => ("a preparation", "Given"),
+    };
+    let message = format!("`{}` is {what}", form.pattern);
+    Slip::new(0, "wrong-keyword", message, format!("write it under `{keyword}`"))
+}
+
+/// The finding for a text of no form: it names the form that shares most with it.
+fn unknown(keyword: StepKeyword, text: &str) -> Slip {
+    let message = format!("no step is written `{text}`");
+    let written = shape(text);
+    let words: Vec<&str> = written.split(' ').collect();
+    let score = |form: &&StepForm| {
+        let pattern = shape(form.pattern);
+        let known: Vec<&str> = pattern.split([' ', '|']).collect();
+        let shared = words.iter().filter(|word| base::nearest(word, known.clone()).is_some());
+        let (shared, all) = (shared.count(), words.len().max(known.len()));
+        (shared * 1000 / all, form.keyword == keyword)
+    };
+    // `max_by_key` takes the last of equals; reversed, the first, which is the plainer form.
+    let help = match FORMS.iter().rev().max_by_key(score).filter(|form| score(form).0 > 0) {
+        Some(form) => format!("the nearest form is `{}`: {}", form.pattern, form.doc),
+        None => {
+            let same = FORMS.iter().filter(|form| form.keyword == keyword);
+            let patterns: Vec<&str> = same.map(|form| form.pattern).collect();
+            format!("the forms here are: {}", patterns.join(" | "))
+        }
+    };
+    Slip::new(0, "unknown-step", message, help)
+}
