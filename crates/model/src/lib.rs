@@ -5,6 +5,10 @@
 //! the messages are for, who may see them (the caller checks labels first), and where calls are
 //! recorded (the caller does that, in the ledger).
 
+mod local;
+
+pub use local::{CONTEXT_TOKENS_MAX, Local};
+
 use std::fmt;
 use std::ops::ControlFlow;
 
@@ -138,4 +142,27 @@ impl fmt::Display for StopReason {
             Self::Cancelled => "cancelled",
         })
     }
+}
+
+/// What no model could answer, said before any is asked.
+fn checked(request: &Request) -> Result<(), String> {
+    if request.messages.is_empty() {
+        return Err("the request has no message".to_owned());
+    }
+    if !(1..=CANDIDATES_MAX).contains(&request.candidates) {
+        return Err(format!(
+            "{} candidates; 1 to {CANDIDATES_MAX} are possible",
+            request.candidates
+        ));
+    }
+    if request.tokens_max == 0 {
+        return Err("an answer of no tokens is wanted; set tokens_max".to_owned());
+    }
+    if !(request.temperature >= 0.0 && request.temperature.is_finite()) {
+        return Err(format!("temperature {} is not a number from 0 up", request.temperature));
+    }
+    if !(request.top_p > 0.0 && request.top_p <= 1.0) {
+        return Err(format!("top_p {} is not above 0 and up to 1", request.top_p));
+    }
+    Ok(())
 }
