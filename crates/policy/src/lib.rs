@@ -1,46 +1,17 @@
 //! Who may do what after having seen what: labels, autonomy levels, disclosure.
 //!
 //! Pure rules over values; enforcement is where actions are performed, never in a model. This crate
-//! refuses to know prompts, processes and files.
+//! refuses to know prompts, processes and files. Rules L1 to L10 are those of ARCHITECTURE.md.
 
-use std::fmt;
+mod disclosure;
+mod label;
+mod level;
+mod sink;
 
-use base::RequirementId;
-use serde::{Deserialize, Serialize};
-
-/// What a builder learns of a failed scenario (DESIGN section 5, rule 2): which requirement, and how
-/// it failed. Nothing in it was written by the scenario's author.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Disclosure {
-    pub requirement: RequirementId,
-    pub kind: FailureKind,
-}
-
-/// How a trajectory failed, coarsely.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    WrongStdout,
-    WrongStderr,
-    WrongExit,
-    WrongFile,
-    /// Ended by a signal or an uncaught exception's exit code where another was expected.
-    Crashed,
-    TimedOut,
-    /// Broke a limit of the sandbox: flooded, forked, filled the disk.
-    Runaway,
-}
-
-impl fmt::Display for FailureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WrongStdout => "wrong standard output",
-            Self::WrongStderr => "wrong standard error",
-            Self::WrongExit => "wrong exit code",
-            Self::WrongFile => "wrong or missing file",
-            Self::Crashed => "crashed",
-            Self::TimedOut => "took too long",
-            Self::Runaway => "used more than it may",
-        })
-    }
-}
+pub use disclosure::{DISCLOSED_MILLIBITS_MAX, Disclosure, DisclosureMeter, FailureKind};
+pub use label::{Compartment, Compartments, Integrity, Label};
+pub use level::{
+    Evidence, Level, LevelDecision, LevelError, SABOTAGED_MIN, SABOTAGED_SHARE_LEVEL_4,
+    SABOTAGED_SHARE_LEVEL_5, Satisfaction, Term, TermName, decide_level,
+};
+pub use sink::{Denied, Holdings, Planned, Sink, keep_apart, open};
