@@ -5,19 +5,28 @@
 //! know the file system, who may sign, and how a scenario is played.
 
 mod args;
+mod call;
+mod check;
 mod document;
 mod example;
+mod expect;
 mod feature;
 mod front;
 mod gherkin_text;
 mod interface;
 mod markdown;
 mod model;
+mod seal;
 mod steps;
 mod text;
+mod view;
+mod wording;
 
+pub use check::{CheckMode, check};
 pub use document::INTENT_BYTES_MAX;
 pub use example::EXAMPLE_FORMS;
 pub use feature::{FEATURE_BYTES_MAX, SCENARIOS_MAX, parse_feature};
 pub use model::*;
+pub use seal::{SIGNATURE_NAMESPACE, SealBreak, SealBreakKind, SealError};
 pub use steps::{StepForm, StepKeyword, step_forms};
+pub use wording::{VAGUE_WORDS, VagueWord};
