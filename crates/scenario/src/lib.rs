@@ -1,1 +1,25 @@
-//! scenario
+//! Scenarios at play: steps, trajectories, satisfaction, and how much a set of scenarios can catch.
+//!
+//! The same interpreter ([`play`]) drives a product in a sandbox ([`SandboxWorld`]) and a degenerate
+//! program in memory ([`strength`]). This crate refuses to know who wrote a scenario, what a gate
+//! decides from its trajectories, and where anything is recorded.
+
+mod degenerate;
+mod expect;
+mod expected;
+mod play;
+mod player;
+mod satisfaction;
+mod strength;
+mod trajectory;
+mod variant;
+mod world;
+
+pub use degenerate::Degenerate;
+pub use play::{Failure, Played, World, WorldError, play};
+pub use player::{PlaySettings, Player, side_by_side};
+pub use satisfaction::{CONFIDENCE, Satisfaction, SatisfactionReport, seeds_for};
+pub use strength::{Judged, Strength, Weakness, strength};
+pub use trajectory::{Flake, Trajectory, disclosures, flakes};
+pub use variant::{Call, VARIANTS_MAX, variants};
+pub use world::{Circumstances, SandboxWorld};

@@ -1,0 +1,146 @@
+//! Plays many scenarios with many seeds side by side, and hands the trajectories back in order.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use intent::{Interface, Scenario};
+use sandbox::{Cancel, Limits, Sandbox};
+
+use crate::degenerate::kinds;
+use crate::play::chain;
+use crate::{Circumstances, Played, SandboxWorld, Trajectory, World, WorldError, play};
+
+/// More threads than this only wait for each other, whatever the machine.
+const THREADS_MAX: usize = 64;
+
+/// How plays are run.
+#[derive(Debug, Clone)]
+pub struct PlaySettings {
+    /// Plays at once; clamped to 1 ..= 64.
+    pub threads: usize,
+    /// Of each run of a program.
+    pub limits: Limits,
+}
+
+impl Default for PlaySettings {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, limits: Limits::default() }
+    }
+}
+
+/// Plays scenarios on a built product.
+#[derive(Debug, Clone, Copy)]
+pub struct Player<'a> {
+    pub sandbox: &'a Sandbox,
+    pub cancel: &'a Cancel,
+    /// The built product on the host; only ever read.
+    pub product: &'a Path,
+    pub interface: &'a Interface,
+    pub settings: &'a PlaySettings,
+}
+
+impl<'a> Player<'a> {
+    /// A fresh world on the product, in the circumstances of `seed`.
+    ///
+    /// # Errors
+    /// When its working directory cannot be made.
+    pub fn world(&self, seed: u64) -> Result<SandboxWorld<'a>, WorldError> {
+        SandboxWorld::new(
+            self.sandbox,
+            self.cancel,
+            self.product,
+            self.interface,
+            self.settings.limits.clone(),
+            Circumstances::of(seed),
+        )
+    }
+
+    /// Plays every scenario with every seed: scenario by scenario, seeds within. `progress` is told
+    /// of each trajectory as it ends; the order of the result does not depend on that.
+    ///
+    /// Once the cord is pulled, what is left is `Undecided`.
+    pub fn play_all(
+        &self,
+        scenarios: &[Scenario],
+        seeds: &[u64],
+        progress: &mut dyn FnMut(&Trajectory),
+    ) -> Vec<Trajectory> {
+        let count = scenarios.len() * seeds.len();
+        let job = |index: usize| {
+            self.trajectory(&scenarios[index / seeds.len()], seeds[index % seeds.len()])
+        };
+        side_by_side(count, self.settings.threads, &job, progress)
+    }
+
+    /// Plays one scenario with one seed.
+    pub fn trajectory(&self, scenario: &Scenario, seed: u64) -> Trajectory {
+        let started = Instant::now();
+        let played = if self.cancel.is_pulled() {
+            Played::Undecided { reason: chain(&WorldError::Cancelled) }
+        } else {
+            match self.world(seed) {
+                Ok(mut world) => play(kinds(scenario), &mut world as &mut dyn World),
+                Err(error) => Played::Undecided { reason: chain(&error) },
+            }
+        };
+        Trajectory {
+            scenario: scenario.id.clone(),
+            requirements: scenario.requirements.clone(),
+            seed,
+            played,
+            wall_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// Performs jobs `0..count` on a number of threads; results come back in order.
+///
+/// `progress` runs on the calling thread, once for each result, in the order in which they end.
+pub fn side_by_side<T: Send>(
+    count: usize,
+    threads: usize,
+    job: &(dyn Fn(usize) -> T + Sync),
+    progress: &mut dyn FnMut(&T),
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let mut slots: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    std::thread::scope(|scope| {
+        let (done, results) = mpsc::channel();
+        for _ in 0..threads.clamp(1, THREADS_MAX).min(count) {
+            let (done, next) = (done.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count || done.send((index, job(index))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(done);
+        for (index, result) in results {
+            progress(&result);
+            slots[index] = Some(result);
+        }
+    });
+    slots.into_iter().map(|slot| slot.expect("every index was taken by one thread")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_keep_their_order_whatever_the_number_of_threads() {
+        for threads in [0, 1, 3, 1000] {
+            let mut told = 0;
+            let squares = side_by_side(40, threads, &|n| n * n, &mut |_| told += 1);
+            assert_eq!(squares, (0..40).map(|n| n * n).collect::<Vec<_>>());
+            assert_eq!(told, 40);
+        }
+        assert!(side_by_side(0, 2, &|n| n, &mut |_| ()).is_empty());
+    }
+}
