@@ -7,17 +7,92 @@ use std::time::Duration;
 use base::StageId;
 use serde::{Deserialize, Serialize};
 
+use crate::Value;
+
 /// A pipeline, lowered: every default is applied, every name resolved.
+///
+/// Once built, its edges are fixed; a transform (9.1) builds another graph with [`Graph::new`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Fields")]
 pub struct Graph {
     pub name: String,
     pub goal: String,
-    /// Graph attributes as written, after defaults (2.5).
+    /// Graph attributes as written (2.5).
     pub attributes: BTreeMap<String, Value>,
-    /// In the order of the source.
+    /// By id.
     pub stages: BTreeMap<StageId, Stage>,
-    /// In the order of the source.
-    pub edges: Vec<Edge>,
+    edges: Vec<Edge>,
+    /// Positions in `edges`, by the stage that they leave and then by position.
+    #[serde(skip)]
+    by_source: Vec<usize>,
+}
+
+/// A graph as it is stored: without what can be computed.
+#[derive(Deserialize)]
+struct Fields {
+    name: String,
+    goal: String,
+    attributes: BTreeMap<String, Value>,
+    stages: BTreeMap<StageId, Stage>,
+    edges: Vec<Edge>,
+}
+
+impl From<Fields> for Graph {
+    fn from(fields: Fields) -> Self {
+        Self::new(fields.name, fields.goal, fields.attributes, fields.stages, fields.edges)
+    }
+}
+
+impl Graph {
+    /// A graph of these parts; nothing is checked (see [`crate::lint`]).
+    pub fn new(
+        name: String,
+        goal: String,
+        attributes: BTreeMap<String, Value>,
+        stages: BTreeMap<StageId, Stage>,
+        edges: Vec<Edge>,
+    ) -> Self {
+        let mut by_source: Vec<usize> = (0..edges.len()).collect();
+        by_source.sort_by(|a, b| edges[*a].from.cmp(&edges[*b].from));
+        Self { name, goal, attributes, stages, edges, by_source }
+    }
+
+    /// All edges, in the order of the source.
+    pub fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    /// The edges that leave a stage, in the order of the source, each with its position in
+    /// [`Graph::edges`]. Takes a logarithm of the number of edges.
+    pub fn outgoing(&self, stage: &StageId) -> impl Iterator<Item = (usize, &Edge)> {
+        let first = self.by_source.partition_point(|at| self.edges[*at].from < *stage);
+        self.by_source[first..]
+            .iter()
+            .map(|at| (*at, &self.edges[*at]))
+            .take_while(move |(_, edge)| edge.from == *stage)
+    }
+
+    /// Where a run begins: the stage that is the start, if there is one.
+    pub fn start(&self) -> Option<&Stage> {
+        self.stages.values().find(|stage| stage.handler == Handler::Start)
+    }
+
+    /// Where to go when the goal gate `stage` is unsatisfied at the exit, best first (3.4): its own
+    /// targets, then the graph's; only those that exist.
+    pub fn retry_targets<'a>(&'a self, stage: &'a Stage) -> impl Iterator<Item = &'a StageId> {
+        let own = [&stage.retry_target, &stage.fallback_retry_target].into_iter().flatten();
+        own.map(StageId::as_str)
+            .chain(self.retry_defaults())
+            .filter_map(|id| self.stages.get_key_value(id).map(|(id, _)| id))
+    }
+
+    /// The graph's own `retry_target` and `fallback_retry_target`, as written.
+    pub(crate) fn retry_defaults(&self) -> impl Iterator<Item = &str> {
+        ["retry_target", "fallback_retry_target"]
+            .into_iter()
+            .filter_map(|key| self.attributes.get(key)?.as_str())
+            .filter(|id| !id.is_empty())
+    }
 }
 
 /// One node (2.6).
@@ -30,6 +105,7 @@ pub struct Stage {
     pub prompt: String,
     pub retry: Retry,
     /// How often a run may enter this stage (ours: `max_visits`); the bound on every loop.
+    /// [`Stage::VISITS_UNLIMITED`] where the pipeline asks for no bound.
     pub visits_max: u32,
     pub goal_gate: bool,
     pub retry_target: Option<StageId>,
@@ -39,8 +115,18 @@ pub struct Stage {
     pub auto_status: bool,
     /// From `class` and from enclosing subgraphs (2.10).
     pub classes: Vec<String>,
-    /// All attributes as written, after defaults and stylesheet.
+    /// All attributes as written, after defaults and stylesheet; `class` holds all classes.
     pub attributes: BTreeMap<String, Value>,
+}
+
+impl Stage {
+    /// What `max_visits=0` means. Lint refuses a cycle in which every stage is unlimited.
+    pub const VISITS_UNLIMITED: u32 = u32::MAX;
+
+    /// What a model is told: the prompt, or the label where there is none (2.6).
+    pub fn instruction(&self) -> &str {
+        if self.prompt.is_empty() { &self.label } else { &self.prompt }
+    }
 }
 
 /// One edge (2.7).
@@ -49,7 +135,7 @@ pub struct Edge {
     pub from: StageId,
     pub to: StageId,
     pub label: String,
-    /// As written (section 10); parsed by [`crate::Condition`] and checked by lint.
+    /// As written (section 10); parsed by [`crate::Condition`] and checked by lint. Empty is true.
     pub condition: String,
     pub weight: i64,
     pub loop_restart: bool,
@@ -100,15 +186,4 @@ pub struct Backoff {
     pub factor: f64,
     pub max: Duration,
     pub jitter: bool,
-}
-
-/// An attribute's value (2.4).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Value {
-    Boolean(bool),
-    Integer(i64),
-    Float(f64),
-    Duration { ms: u64 },
-    String(String),
 }

@@ -4,6 +4,25 @@
 //! comments are those of strongdm/attractor's `attractor-spec.md`. This crate refuses to know how a
 //! stage is performed.
 
+mod condition;
+mod document;
 mod graph;
+mod limits;
+mod lower;
+mod parser;
+mod read;
+mod report;
+mod resolve;
+mod scanner;
+mod stylesheet;
+mod syntax;
+mod text;
+mod value;
+mod vocabulary;
 
-pub use graph::{Backoff, Edge, Graph, Handler, Retry, Stage, Value};
+pub use condition::{Clause, Condition, ConditionError, Key, Test};
+pub use document::{Document, Subject};
+pub use graph::{Backoff, Edge, Graph, Handler, Retry, Stage};
+pub use read::{Parsed, parse};
+pub use report::Report;
+pub use value::Value;

@@ -1,0 +1,91 @@
+//! Where everything in a pipeline's source stands, so that findings about the graph can say so.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use base::{Place, StageId};
+
+use crate::syntax::Attribute;
+use crate::text::Text;
+
+/// A source text and the places of what was read from it.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub(crate) text: Text,
+    pub(crate) graph: Site,
+    pub(crate) stages: BTreeMap<StageId, Site>,
+    /// In the order of [`crate::Graph::edges`].
+    pub(crate) edges: Vec<Site>,
+}
+
+/// Where one thing and its attributes stand.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Site {
+    pub(crate) at: usize,
+    /// A stage that only edges mention.
+    pub(crate) is_implicit: bool,
+    /// Offsets of keys and their values.
+    attributes: Vec<(usize, usize)>,
+}
+
+/// Something in a pipeline that a finding can be about.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    Graph,
+    Stage(&'a StageId),
+    /// By its position in [`crate::Graph::edges`].
+    Edge(usize),
+}
+
+impl Site {
+    pub(crate) fn new(at: usize, is_implicit: bool, attributes: &[Rc<Attribute>]) -> Self {
+        let attributes = attributes.iter().map(|a| (a.key_at, a.value_at)).collect();
+        Self { at, is_implicit, attributes }
+    }
+}
+
+impl Document {
+    /// Where a thing is first declared.
+    pub fn place(&self, subject: Subject<'_>) -> Option<Place> {
+        self.site(subject).map(|site| self.text.place(site.at))
+    }
+
+    /// Where a thing's attribute is written, be it in a default block; the thing's own place for an
+    /// attribute that is not written anywhere.
+    pub fn place_of_key(&self, subject: Subject<'_>, key: &str) -> Option<Place> {
+        let at = self.attribute(subject, key).map(|(key_at, _)| key_at);
+        at.map(|at| self.text.place(at)).or_else(|| self.place(subject))
+    }
+
+    /// Where byte `index` of an attribute's text stands.
+    pub fn place_in_value(&self, subject: Subject<'_>, key: &str, index: usize) -> Option<Place> {
+        let at =
+            self.attribute(subject, key).map(|(_, value_at)| self.text.inside(value_at, index));
+        at.map(|at| self.text.place(at)).or_else(|| self.place(subject))
+    }
+
+    /// Whether a stage is mentioned by edges alone.
+    pub fn is_implicit(&self, stage: &StageId) -> bool {
+        self.stages.get(stage).is_some_and(|site| site.is_implicit)
+    }
+
+    fn site(&self, subject: Subject<'_>) -> Option<&Site> {
+        match subject {
+            Subject::Graph => Some(&self.graph),
+            Subject::Stage(id) => self.stages.get(id),
+            Subject::Edge(position) => self.edges.get(position),
+        }
+    }
+
+    fn attribute(&self, subject: Subject<'_>, key: &str) -> Option<(usize, usize)> {
+        let written = |at: usize| {
+            let rest = self.text.source().get(at..).unwrap_or("");
+            let after = rest.strip_prefix('"').unwrap_or(rest).strip_prefix(key);
+            after.is_some_and(|after| {
+                !after.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+            })
+        };
+        let attributes = &self.site(subject)?.attributes;
+        attributes.iter().rev().copied().find(|(key_at, _)| written(*key_at))
+    }
+}

@@ -1,0 +1,246 @@
+//! Statements to a graph: scopes, defaults, chains and subgraphs are unfolded here (2.9 to 2.12),
+//! and [`crate::resolve`] gives the attributes their meaning.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use base::{Diagnostic, StageId};
+
+use crate::document::{Document, Site};
+use crate::limits::{ATTRIBUTES_MAX, EDGES_MAX, EXPANDED_BYTES_MAX, STAGES_MAX};
+use crate::report::Report;
+use crate::resolve::{GraphDefaults, Resolver, claim_ends_by_id};
+use crate::syntax::{Attribute, Attributes, Name, Statement, Syntax};
+use crate::text::Text;
+use crate::{Edge, Graph, Stage};
+
+/// Lowers a document. What is wrong is reported, and left at its default in the graph.
+pub(crate) fn lower(text: Text, syntax: &Syntax, report: &mut Report) -> (Graph, Document) {
+    let mut lowering = Lowering::default();
+    let unfolded = {
+        let mut context = Context { text: &text, report };
+        lowering.statements(&syntax.statements, &Scope::default(), true, &mut context);
+        lowering
+    };
+    unfolded.resolve(text, syntax, report)
+}
+
+/// What is being lowered, one statement after the other.
+#[derive(Default)]
+struct Lowering<'s> {
+    graph: Attributes,
+    drafts: Vec<Draft<'s>>,
+    by_id: HashMap<&'s str, usize>,
+    paths: Vec<Path<'s>>,
+    edges_count: usize,
+    is_too_large: bool,
+}
+
+struct Context<'a> {
+    text: &'a Text,
+    report: &'a mut Report,
+}
+
+/// What default blocks and subgraphs say about the statements after them.
+#[derive(Clone, Default)]
+struct Scope {
+    node: Rc<Attributes>,
+    edge: Rc<Attributes>,
+    classes: Rc<Vec<String>>,
+}
+
+/// A stage whose attributes are still being collected.
+struct Draft<'s> {
+    name: &'s Name,
+    /// Whether a statement of its own declares it; edges alone make a stage too, as in Graphviz.
+    is_declared: bool,
+    /// The defaults where it was declared.
+    defaults: Rc<Attributes>,
+    explicit: Attributes,
+    classes: Vec<String>,
+}
+
+struct Path<'s> {
+    names: &'s [Name],
+    attributes: Attributes,
+}
+
+impl<'s> Lowering<'s> {
+    /// Depth is bounded by the parser.
+    fn statements(
+        &mut self,
+        statements: &'s [Statement],
+        outer: &Scope,
+        is_top: bool,
+        context: &mut Context<'_>,
+    ) {
+        let mut scope = outer.clone();
+        if let Some(class) = subgraph_class(statements).filter(|_| !is_top) {
+            Rc::make_mut(&mut scope.classes).push(class);
+        }
+        for statement in statements {
+            match statement {
+                Statement::Graph(attributes) if is_top => {
+                    merge(&mut self.graph, attributes, context);
+                }
+                Statement::Graph(_) => {}
+                Statement::NodeDefaults(attributes) => {
+                    merge(Rc::make_mut(&mut scope.node), attributes, context);
+                }
+                Statement::EdgeDefaults(attributes) => {
+                    merge(Rc::make_mut(&mut scope.edge), attributes, context);
+                }
+                Statement::Stage { name, attributes } => {
+                    self.declare(name, attributes, &scope, context);
+                }
+                Statement::Path { names, attributes } => {
+                    for name in names {
+                        self.mention(name, &scope, context);
+                    }
+                    let mut merged = (*scope.edge).clone();
+                    merge(&mut merged, attributes, context);
+                    self.edges_count += names.len() - 1;
+                    if self.edges_count > EDGES_MAX {
+                        self.refuse(names[0].at, "edges", EDGES_MAX, context);
+                    } else {
+                        self.paths.push(Path { names, attributes: merged });
+                    }
+                }
+                Statement::Subgraph(statements) => {
+                    self.statements(statements, &scope, false, context);
+                }
+            }
+        }
+    }
+
+    /// A stage's own statement. Declared again, its attributes are added to (as in Graphviz).
+    fn declare(
+        &mut self,
+        name: &'s Name,
+        attributes: &Attributes,
+        scope: &Scope,
+        context: &mut Context<'_>,
+    ) {
+        let Some(draft) = self.mention(name, scope, context) else { return };
+        if !draft.is_declared {
+            draft.is_declared = true;
+            draft.name = name;
+            draft.defaults = Rc::clone(&scope.node);
+        }
+        for class in scope.classes.iter() {
+            if !draft.classes.contains(class) {
+                draft.classes.push(class.clone());
+            }
+        }
+        merge(&mut draft.explicit, attributes, context);
+    }
+
+    fn mention(
+        &mut self,
+        name: &'s Name,
+        scope: &Scope,
+        context: &mut Context<'_>,
+    ) -> Option<&mut Draft<'s>> {
+        let position = match self.by_id.get(name.id.as_str()) {
+            Some(position) => *position,
+            None if self.drafts.len() == STAGES_MAX => {
+                self.refuse(name.at, "stages", STAGES_MAX, context);
+                return None;
+            }
+            None => {
+                self.by_id.insert(name.id.as_str(), self.drafts.len());
+                self.drafts.push(Draft {
+                    name,
+                    is_declared: false,
+                    defaults: Rc::clone(&scope.node),
+                    explicit: Vec::new(),
+                    classes: scope.classes.to_vec(),
+                });
+                self.drafts.len() - 1
+            }
+        };
+        Some(&mut self.drafts[position])
+    }
+
+    /// Tells once that the graph is larger than anything that people write.
+    fn refuse(&mut self, at: usize, what: &str, max: usize, context: &mut Context<'_>) {
+        if !self.is_too_large {
+            self.is_too_large = true;
+            let error = Diagnostic::error("too-large", format!("more than {max} {what}"));
+            let help = "split the pipeline";
+            context.report.push(error.help(help).at(context.text.place(at)));
+        }
+    }
+
+    fn resolve(self, text: Text, syntax: &Syntax, report: &mut Report) -> (Graph, Document) {
+        let mut resolver = Resolver::new(&text, report, EXPANDED_BYTES_MAX);
+        let attributes = resolver.copy(&self.graph);
+        let defaults = GraphDefaults::read(&mut resolver, &self.graph, &attributes);
+        let graph_site = Site::new(syntax.at, false, &self.graph);
+
+        let mut stages: BTreeMap<StageId, Stage> = BTreeMap::new();
+        let mut stage_sites = BTreeMap::new();
+        for draft in self.drafts {
+            let merged = overlay(&draft.defaults, &draft.explicit);
+            let stage = resolver.stage(&draft.name.id, &merged, draft.classes, &defaults);
+            let site = Site::new(draft.name.at, !draft.is_declared, &merged);
+            stage_sites.insert(stage.id.clone(), site);
+            stages.insert(stage.id.clone(), stage);
+        }
+        claim_ends_by_id(&mut stages);
+
+        let mut edges: Vec<Edge> = Vec::with_capacity(self.edges_count);
+        let mut edge_sites = Vec::with_capacity(self.edges_count);
+        for path in self.paths {
+            edges.extend(resolver.edges(path.names, &path.attributes));
+            let sites = path.names[1..].iter().zip(path.names);
+            edge_sites.extend(sites.map(|(_, from)| Site::new(from.at, false, &path.attributes)));
+        }
+        let graph = Graph::new(syntax.name.clone(), defaults.goal, attributes, stages, edges);
+        (graph, Document { text, graph: graph_site, stages: stage_sites, edges: edge_sites })
+    }
+}
+
+/// The class that a subgraph's label gives to its stages (2.10).
+fn subgraph_class(statements: &[Statement]) -> Option<String> {
+    let label = statements.iter().rev().find_map(|statement| match statement {
+        Statement::Graph(attributes) => attributes.iter().rev().find(|a| a.key == "label"),
+        _ => None,
+    })?;
+    let class: String = label
+        .value
+        .to_string()
+        .to_lowercase()
+        .chars()
+        .map(|c| if c == ' ' { '-' } else { c })
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect();
+    Some(class).filter(|class| !class.is_empty())
+}
+
+/// Adds attributes, the later ones in place of the earlier.
+fn merge(into: &mut Attributes, more: &[Rc<Attribute>], context: &mut Context<'_>) {
+    for attribute in more {
+        match into.iter().position(|known| known.key == attribute.key) {
+            Some(known) => into[known] = Rc::clone(attribute),
+            None if into.len() < ATTRIBUTES_MAX => into.push(Rc::clone(attribute)),
+            None => {
+                let message = format!("more than {ATTRIBUTES_MAX} attributes in one place");
+                let error = Diagnostic::error("too-large", message);
+                let help = "move data into files or the context";
+                let place = context.text.place(attribute.key_at);
+                return context.report.push(error.help(help).at(place));
+            }
+        }
+    }
+}
+
+/// Defaults, with what is explicit in their place.
+fn overlay(defaults: &[Rc<Attribute>], explicit: &[Rc<Attribute>]) -> Attributes {
+    let overridden =
+        |known: &Rc<Attribute>| explicit.iter().any(|attribute| attribute.key == known.key);
+    let mut merged: Attributes =
+        defaults.iter().filter(|known| !overridden(known)).map(Rc::clone).collect();
+    merged.extend(explicit.iter().map(Rc::clone));
+    merged
+}

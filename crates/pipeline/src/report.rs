@@ -1,0 +1,44 @@
+//! Findings as they are made: bounded, counted, and at the end in the order of the text.
+
+use base::{Diagnostic, Severity};
+
+use crate::limits::FINDINGS_MAX;
+
+/// Collects what is found. Of each severity the first 1,000 are kept and the others counted, so
+/// that many warnings never hide an error.
+#[derive(Debug, Default)]
+pub struct Report {
+    kept: Vec<Diagnostic>,
+    counts: [usize; 3],
+}
+
+impl Report {
+    /// Adds a finding.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        let count = &mut self.counts[diagnostic.severity as usize];
+        *count += 1;
+        if *count <= FINDINGS_MAX {
+            self.kept.push(diagnostic);
+        }
+    }
+
+    /// Whether the document cannot be used.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.counts[Severity::Error as usize] > 0
+    }
+
+    /// What was found, by place; findings without one come first.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.kept.sort_by(|a, b| a.place.cmp(&b.place));
+        for (severity, what) in [(Severity::Error, "errors"), (Severity::Warning, "warnings")] {
+            let dropped = self.counts[severity as usize].saturating_sub(FINDINGS_MAX);
+            if dropped > 0 {
+                let message = format!("{dropped} more {what} are not shown");
+                let mut more = Diagnostic::warning("more-findings", message);
+                more.severity = severity;
+                self.kept.push(more);
+            }
+        }
+        self.kept
+    }
+}
