@@ -1,0 +1,122 @@
+//! Durable entries a second, beside a bare SQLite commit on the same disk in the same run, and
+//! entries verified a second.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use base::{RequirementId, RunId, Timestamp};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ledger::{Event, Ledger, LedgerKey, Record};
+use serde_json::json;
+
+/// Callers that append at once: a busy factory.
+const THREADS: u64 = 32;
+
+/// Entries in the ledger that is verified.
+const VERIFIED: usize = 200_000;
+
+fn key() -> LedgerKey {
+    LedgerKey::generate("example.com/factory", [7; 32]).expect("the name is fit")
+}
+
+/// About 350 bytes as an entry, as a stage's end has.
+fn record(n: usize) -> Record {
+    Record {
+        time: Timestamp(1_700_000_000_250 + n as u64),
+        run: Some(RunId::new(&format!("slug-{}", n / 1000)).expect("a slug")),
+        actor: "engine".to_owned(),
+        requirements: vec![RequirementId::new("R1").expect("a requirement")],
+        event: Event {
+            name: "run.stage-finished".to_owned(),
+            version: 1,
+            body: json!({
+                "action": format!("slug-1/implement/{n}/1"),
+                "outcome": { "status": "success", "note": "all visible checks pass" },
+                "spend": { "tokens_in": 1200, "tokens_out": 310, "cost": 0, "wall_ms": 24_120 },
+            }),
+        },
+        bodies: Vec::new(),
+    }
+}
+
+fn records(count: usize) -> Vec<Record> {
+    (0..count).map(record).collect()
+}
+
+fn append(c: &mut Criterion) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ledger = Ledger::open(dir.path(), key()).expect("a ledger");
+    let mut group = c.benchmark_group("append");
+    for size in [1, 32, 256] {
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_with_input(BenchmarkId::new("group", size), &size, |b, size| {
+            b.iter_with_setup(|| records(*size), |batch| ledger.append(batch).expect("appended"));
+        });
+    }
+    group.throughput(Throughput::Elements(1));
+    // Each thread appends one record after another; the writer makes the groups.
+    group.bench_function(BenchmarkId::new("threads", THREADS), |b| {
+        b.iter_custom(|iterations| {
+            let begin = Instant::now();
+            std::thread::scope(|scope| {
+                for thread in 0..THREADS {
+                    let share = iterations / THREADS + u64::from(thread < iterations % THREADS);
+                    let ledger = &ledger;
+                    scope.spawn(move || {
+                        for n in 0..share {
+                            ledger.append(vec![record(n as usize)]).expect("appended");
+                        }
+                    });
+                }
+            });
+            begin.elapsed()
+        });
+    });
+    group.finish();
+}
+
+/// What the disk itself allows: one row, one commit.
+fn sqlite(c: &mut Criterion) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let connection = rusqlite::Connection::open(dir.path().join("bare.db")).expect("a database");
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE entries (sequence INTEGER PRIMARY KEY, leaf TEXT)",
+        )
+        .expect("a table");
+    let leaf = "x".repeat(350);
+    c.bench_function("sqlite/commit", |b| {
+        b.iter(|| {
+            connection
+                .prepare_cached("INSERT INTO entries (leaf) VALUES (?1)")
+                .and_then(|mut insert| insert.execute([&leaf]))
+                .expect("inserted")
+        });
+    });
+}
+
+fn verify(c: &mut Criterion) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ledger = Ledger::open(dir.path(), key()).expect("a ledger");
+    for _ in 0..VERIFIED / 10_000 {
+        ledger.append(records(10_000)).expect("appended");
+        ledger.checkpoint().expect("signed");
+    }
+    let trust = [key().verifier()];
+    let mut group = c.benchmark_group("verify");
+    group.throughput(Throughput::Elements(VERIFIED as u64));
+    group.sample_size(10).measurement_time(Duration::from_secs(15));
+    group.bench_function("200k", |b| {
+        b.iter(|| ledger.verify(&trust, |progress| drop(black_box(progress))).expect("verified"));
+    });
+    group.finish();
+    let mut group = c.benchmark_group("proof");
+    group.bench_function("inclusion", |b| {
+        b.iter(|| ledger.inclusion(black_box(123_456), VERIFIED as u64).expect("a proof"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, append, sqlite, verify);
+criterion_main!(benches);
