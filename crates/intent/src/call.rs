@@ -113,8 +113,8 @@ pub(crate) fn describe(kind: &StepKind) -> String {
         StepKind::Output { stream: Stream::Stdout, expect } => describe_text("stdout", expect),
         StepKind::Output { stream: Stream::Stderr, expect } => describe_text("stderr", expect),
         StepKind::File { path, expect } => match expect {
-            FileExpect::Exists => format!("that the file `{path}` exists"),
-            FileExpect::Missing => format!("that the file `{path}` does not exist"),
+            FileExpect::Exists => format!("a file `{path}`"),
+            FileExpect::Missing => format!("no file `{path}`"),
             FileExpect::Content(expect) => describe_text(&format!("the file `{path}`"), expect),
         },
         StepKind::Within { limit } => format!("an end within {limit:?}"),

@@ -34,8 +34,10 @@ impl Intent {
             let help = "split it into several intents";
             return Err(vec![doc.error(0, "too-large", message).help(help)]);
         }
-        let (front, body) = front_matter(doc, &mut found);
-        let intent = body_of(doc, body, front, &mut found);
+        let intent = match front_matter(doc, &mut found) {
+            (front, Some(body)) => body_of(doc, body, front, &mut found),
+            (_, None) => None,
+        };
         found.sort_by(|a, b| a.place.cmp(&b.place));
         match intent {
             Some(intent) if !found.iter().any(Diagnostic::is_error) => Ok((intent, found)),
@@ -44,24 +46,25 @@ impl Intent {
     }
 }
 
-/// The front matter, and where the Markdown below it starts.
-fn front_matter(doc: Doc<'_>, found: &mut Vec<Diagnostic>) -> (Option<Front>, usize) {
+/// The front matter, and where the Markdown below it starts; nowhere, when the front matter never
+/// ends: to miss every section then would help nobody.
+fn front_matter(doc: Doc<'_>, found: &mut Vec<Diagnostic>) -> (Option<Front>, Option<usize>) {
     let first = if doc.source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut all = lines(doc.source, first);
-    if !all.next().is_some_and(|line| line.text.trim_end() == FENCE) {
+    if all.next().is_none_or(|line| line.text.trim_end() != FENCE) {
         let missing = doc.error(first, "no-front-matter", "the front matter is missing");
         found.push(missing.help(front::example()));
-        return (None, first);
+        return (None, Some(first));
     }
     let start = doc.source[first..].find('\n').map_or(doc.source.len(), |end| first + end + 1);
     let Some(close) = all.find(|line| line.text.trim_end() == FENCE) else {
         let open = doc.error(first, "no-front-matter", "the front matter is never closed");
         found.push(open.help("end it with a line of its own: `+++`"));
-        return (None, doc.source.len());
+        return (None, None);
     };
     let body =
         doc.source[close.offset..].find('\n').map_or(doc.source.len(), |n| close.offset + n + 1);
-    (front::read(doc, start, close.offset, found), body)
+    (front::read(doc, start, close.offset, found), Some(body))
 }
 
 fn body_of(
@@ -70,10 +73,6 @@ fn body_of(
     front: Option<Front>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Intent> {
-    // A document whose front matter never ends has no sections; saying so four times helps nobody.
-    if start == doc.source.len() && front.is_none() {
-        return None;
-    }
     let (before, sections) = sections(doc.source, start);
     strays(doc, &before, "it stands before the first section", found);
     let known = known_sections(doc, &sections, found);
@@ -164,9 +163,11 @@ fn numbered(
     let (items, loose) = items(section);
     strays(doc, &loose, "it belongs to no numbered item", found);
     let mut read: Vec<Requirement> = Vec::new();
-    let mut previous = 0;
+    // After an item that cannot be read, the next number is anybody's guess.
+    let mut previous = Some(0);
     for item in &items {
         let Some((requirement, number)) = requirement(doc, item, letter, interface, found) else {
+            previous = None;
             continue;
         };
         let at = item.text.start();
@@ -174,13 +175,16 @@ fn numbered(
             let message = format!("`{}` is already at line {}", requirement.id, first.place.line);
             let again = doc.error(at, "duplicate-id", message);
             found.push(again.help("give it the next free number"));
-        } else if number != previous + 1 {
-            let expected = format!("{letter}{}", previous + 1);
+            previous = None;
+            continue;
+        }
+        if let Some(last) = previous.filter(|last| number != last + 1) {
+            let expected = format!("{letter}{}", last + 1);
             let message = format!("`{}` where `{expected}` was expected", requirement.id);
             let gap = doc.warning(at, "numbering-gap", message);
             found.push(gap.help("number them in order, unless a number was given up on purpose"));
         }
-        previous = number;
+        previous = Some(number);
         read.push(requirement);
     }
     if items.is_empty() && letter == 'R' {

@@ -47,7 +47,11 @@ pub fn parse_feature(
     reader.feature(&feature);
     let Reader { mut found, scenarios, .. } = reader;
     found.extend(swallowed(doc, &feature));
-    if feature.scenarios.is_empty() && feature.rules.iter().all(|rule| rule.scenarios.is_empty()) {
+    let silent = found.is_empty();
+    if silent
+        && feature.scenarios.is_empty()
+        && feature.rules.iter().all(|rule| rule.scenarios.is_empty())
+    {
         let empty = doc.error(feature.span.start, "no-scenario", "the feature has no scenario");
         found.push(empty.help("add a line `Scenario: …` and its steps below it"));
     }
@@ -197,33 +201,26 @@ impl Reader<'_> {
         let mut read: Vec<Step> = Vec::new();
         let mut keyword = StepKeyword::Given;
         let mut runs = 0;
+        // A step that could not be read may have been the run that others wait for.
+        let mut unread = false;
         for step in steps {
             keyword = keyword_of(step, keyword);
             let start = skip_to(self.doc.source, step.span.start);
             let line = &self.doc.source[start..step.span.end.max(start)];
             let value_at = start + line.trim_end().len().saturating_sub(step.value.len());
-            if let Some(slip) = row.and_then(|row| row.unknown_placeholder(&step.value)) {
-                self.slip(slip.moved(value_at));
-                continue;
-            }
-            let text = row.map_or_else(|| step.value.clone(), |row| row.fill_step(&step.value));
-            let attached = self.attached(step, row);
-            let kinds = match read_step(keyword, &text, &attached, self.interface) {
+            let kinds = match self.step(keyword, step, row) {
                 Ok(kinds) => kinds,
-                Err(slip) if row.is_some() => {
-                    // Offsets into a filled text are none into the file.
-                    self.slip(Slip { offset: value_at, ..slip });
-                    continue;
-                }
                 Err(slip) => {
                     self.slip(slip.moved(value_at));
+                    unread = true;
                     continue;
                 }
             };
+            let text = row.map_or_else(|| step.value.clone(), |row| row.fill_step(&step.value));
             let place = self.doc.at(start);
             let written = format!("{} {text}", step.keyword.trim());
             for kind in kinds {
-                if let Some(slip) = out_of_order(&kind, runs) {
+                if let Some(slip) = out_of_order(&kind, runs).filter(|_| !unread) {
                     self.slip(slip.moved(start));
                 }
                 runs += usize::from(matches!(kind, StepKind::Run { .. }));
@@ -231,6 +228,26 @@ impl Reader<'_> {
             }
         }
         read
+    }
+
+    /// What one step means; a slip's offset is one into its text as it stands in the file.
+    fn step(
+        &self,
+        keyword: StepKeyword,
+        step: &gherkin::Step,
+        row: Option<&Outline>,
+    ) -> Result<Vec<StepKind>, Slip> {
+        let attached = self.attached(step, row);
+        let Some(row) = row else {
+            return read_step(keyword, &step.value, &attached, self.interface);
+        };
+        if let Some(slip) = row.unknown_placeholder(&step.value) {
+            return Err(slip);
+        }
+        let text = row.fill_step(&step.value);
+        // Offsets into a filled text are none into the file.
+        let read = read_step(keyword, &text, &attached, self.interface);
+        read.map_err(|slip| Slip { offset: 0, ..slip })
     }
 
     fn attached(&self, step: &gherkin::Step, row: Option<&Outline>) -> Attached {

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use base::{Diagnostic, IdError, IntentId, LineId, MicroUsd, Tokens};
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::Budget;
@@ -55,8 +54,8 @@ pub(crate) fn read(
             return None;
         }
     };
-    unknown_keys(doc, start, &table, KEYS.map(|(key, _)| key), found);
-    let mut reader = Reader { doc, start, end, found };
+    let meant = unknown_keys(doc, start, &table, KEYS.map(|(key, _)| key), found);
+    let mut reader = Reader { doc, start, end, meant, found };
     let id = reader.id(&mut table, "id", IntentId::new);
     let title = reader.text(&mut table, "title", "a text that is not empty", |title| {
         (!title.trim().is_empty()).then(|| title.trim().to_owned())
@@ -100,26 +99,34 @@ fn syntax_errors(doc: Doc<'_>, start: usize, text: &str, found: &mut Vec<Diagnos
     }
 }
 
+/// Tells the unknown keys, and returns those that were probably meant: they are not missing too.
 fn unknown_keys<const N: usize>(
     doc: Doc<'_>,
     start: usize,
     table: &DeTable<'_>,
-    known: [&str; N],
+    known: [&'static str; N],
     found: &mut Vec<Diagnostic>,
-) {
+) -> Vec<&'static str> {
+    let mut meant = Vec::new();
     let unknown = table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
     for key in unknown {
         let name = key.get_ref();
         let diagnostic =
             doc.error(start + key.span().start, "unknown-key", format!("unknown key `{name}`"));
         found.push(diagnostic.help(did_you_mean(name, known)));
+        meant.extend(
+            base::nearest(name, known).and_then(|near| known.into_iter().find(|key| *key == near)),
+        );
     }
+    meant
 }
 
 struct Reader<'a, 'f> {
     doc: Doc<'a>,
     start: usize,
     end: usize,
+    /// Keys that are there under a misspelt name.
+    meant: Vec<&'static str>,
     found: &'f mut Vec<Diagnostic>,
 }
 
@@ -132,7 +139,10 @@ impl Reader<'_, '_> {
         expected: &str,
         read: impl FnOnce(&DeValue<'t>) -> Option<T>,
     ) -> Option<T> {
-        let Some(value) = take(table, key) else {
+        let Some(value) = table.remove(key) else {
+            if self.meant.contains(&key) {
+                return None;
+            }
             let missing =
                 self.doc.error(self.end, "missing-key", format!("the key `{key}` is missing"));
             self.found.push(missing.help(format!("add a line such as `{}`", example_of(key))));
@@ -140,7 +150,7 @@ impl Reader<'_, '_> {
         };
         let read = read(value.get_ref());
         if read.is_none() {
-            let message = format!("`{key}` is not {expected}");
+            let message = format!("`{key}` must be {expected}");
             self.wrong(value.span().start, message, format!("as in `{}`", example_of(key)));
         }
         read
@@ -172,8 +182,9 @@ impl Reader<'_, '_> {
             self.value(table, "budget", "a table of usd, tokens and wall", |value| {
                 value.as_table().cloned()
             })?;
-        unknown_keys(self.doc, self.start, &budget, BUDGET_KEYS, self.found);
-        let cost = self.limit(&mut budget, offset, "usd", "dollars, above 0", |value| {
+        let meant = unknown_keys(self.doc, self.start, &budget, BUDGET_KEYS, self.found);
+        self.meant.extend(meant);
+        let cost = self.limit(&mut budget, offset, "usd", "a number of dollars above 0", |value| {
             number(value).and_then(micro_usd)
         });
         let tokens = self.limit(&mut budget, offset, "tokens", "a whole number above 0", |value| {
@@ -196,7 +207,10 @@ impl Reader<'_, '_> {
         expected: &str,
         read: impl FnOnce(&DeValue<'t>) -> Option<T>,
     ) -> Option<T> {
-        let Some(value) = take(budget, key) else {
+        let Some(value) = budget.remove(key) else {
+            if self.meant.contains(&key) {
+                return None;
+            }
             let message = format!("the budget lacks `{key}`");
             let missing = self.doc.error(offset, "missing-key", message);
             self.found.push(missing.help(format!("as in `{BUDGET}`")));
@@ -204,7 +218,7 @@ impl Reader<'_, '_> {
         };
         let read = read(value.get_ref());
         if read.is_none() {
-            let message = format!("the budget's `{key}` is not {expected}");
+            let message = format!("the budget's `{key}` must be {expected}");
             self.wrong(value.span().start, message, format!("as in `{BUDGET}`"));
         }
         read
@@ -213,10 +227,6 @@ impl Reader<'_, '_> {
     fn wrong(&mut self, offset: usize, message: String, help: String) {
         self.found.push(self.doc.error(self.start + offset, "bad-value", message).help(help));
     }
-}
-
-fn take<'t>(table: &mut DeTable<'t>, key: &str) -> Option<Spanned<DeValue<'t>>> {
-    table.remove(key)
 }
 
 fn example_of(key: &str) -> &'static str {

@@ -10,14 +10,16 @@ use crate::markdown::lines;
 use crate::steps::is_step;
 use crate::text::{Doc, Slip, escape, list};
 
+const FENCES: [&str; 2] = ["\"\"\"", "```"];
 const STEP_KEYWORDS: [&str; 6] = ["Given", "When", "Then", "And", "But", "*"];
-const BLOCK_KEYWORDS: [&str; 8] = [
+const BLOCK_KEYWORDS: [&str; 9] = [
     "Feature",
     "Rule",
     "Background",
     "Scenario",
     "Example",
     "Scenario Outline",
+    "Scenario Template",
     "Examples",
     "Scenarios",
 ];
@@ -46,7 +48,7 @@ pub(crate) fn tag_offset(source: &str, before: usize, tag: &str) -> usize {
 pub(crate) fn doc_string(source: &str, after: usize) -> Option<String> {
     let mut rest = lines(source, skip_to(source, after));
     let open = rest.next()?.text;
-    let fence = ["\"\"\"", "```"].into_iter().find(|fence| open.starts_with(fence))?;
+    let fence = FENCES.into_iter().find(|fence| open.starts_with(fence))?;
     let at = skip_to(source, after);
     let indent = at - source[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let mut content = Vec::new();
@@ -59,6 +61,9 @@ pub(crate) fn doc_string(source: &str, after: usize) -> Option<String> {
     }
     None
 }
+
+/// The shortest name that is taken for a misspelt placeholder.
+const PLACEHOLDER_BYTES_MIN: usize = 4;
 
 /// One row of an outline's table: what its placeholders stand for.
 pub(crate) struct Outline {
@@ -124,12 +129,14 @@ impl Outline {
                 break;
             };
             let heads = || self.cells.iter().map(|(head, _)| head.as_str());
-            if name.len() > 1 && !heads().any(|head| head == name) {
-                if let Some(near) = base::nearest(name, heads()) {
-                    let message = format!("the examples have no column `{name}`");
-                    let help = format!("did you mean `<{near}>`?");
-                    return Some(Slip::new(offset, "unknown-column", message, help));
-                }
+            // Shorter names are as near to a column as to a tag of HTML.
+            if name.len() >= PLACEHOLDER_BYTES_MIN
+                && !heads().any(|head| head == name)
+                && let Some(near) = base::nearest(name, heads())
+            {
+                let message = format!("the examples have no column `{name}`");
+                let help = format!("did you mean `<{near}>`?");
+                return Some(Slip::new(offset, "unknown-column", message, help));
             }
         }
         None
@@ -202,15 +209,10 @@ pub(crate) fn explain(doc: Doc<'_>, error: &str) -> Diagnostic {
         let open = doc.error(open, "bad-gherkin", "the doc string is never closed");
         return open.help("end it with the line that opened it");
     }
-    if text.starts_with('|') {
-        let row = doc.error(start + indent, "bad-gherkin", "not a row of this table");
-        return row.help(
-            "write `| a | b |`, as many cells as the first row; in a cell `\\|`, `\\n` and `\\\\` \
-             are the only escapes",
-        );
-    }
-    if let Some(finding) = near_keyword(doc, start + indent, text) {
-        return finding;
+    // The parser stops where nothing fits any more, which is often a line after the slip.
+    let slip = prose(doc.source).find_map(|(offset, text)| near_keyword(doc, offset, text));
+    if let Some(slip) = slip.or_else(|| row_slip(doc)) {
+        return slip;
     }
     let message = if text.is_empty() {
         "the file ends too early".to_owned()
@@ -227,7 +229,7 @@ fn open_fence(source: &str) -> Option<usize> {
     let mut open: Option<(&str, usize)> = None;
     for line in lines(source, 0) {
         let text = line.text.trim_start();
-        let fence = ["\"\"\"", "```"].into_iter().find(|fence| text.starts_with(fence));
+        let fence = FENCES.into_iter().find(|fence| text.starts_with(fence));
         match (open, fence) {
             (None, Some(fence)) => {
                 open = Some((fence, line.offset + line.text.len() - text.len()));
@@ -263,38 +265,82 @@ fn near_keyword(doc: Doc<'_>, offset: usize, text: &str) -> Option<Diagnostic> {
 /// Lines that the crate reads as free description though they were meant otherwise: a misspelt
 /// keyword would otherwise drop a step, or a whole scenario, without a word.
 pub(crate) fn swallowed(doc: Doc<'_>, feature: &Feature) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let mut fence: Option<&str> = None;
+    let mut found: Vec<Diagnostic> = Vec::new();
     let started = skip_to(doc.source, feature.span.start);
-    for line in lines(doc.source, 0) {
-        let text = line.text.trim();
-        let mark = ["\"\"\"", "```"].into_iter().find(|mark| text.starts_with(mark));
-        match (fence, mark) {
-            (Some(open), Some(mark)) if open == mark => fence = None,
-            (None, Some(mark)) => fence = Some(mark),
-            _ => {}
-        }
-        let is_block = text.split_once(':').is_some_and(|(word, _)| {
-            BLOCK_KEYWORDS.contains(&word) || matches!(word, "Scenario Template")
-        });
-        let is_read = STEP_KEYWORDS
-            .iter()
-            .any(|keyword| text.strip_prefix(keyword).is_some_and(|rest| rest.starts_with(' ')));
-        let is_prose = !text.is_empty()
-            && fence.is_none()
-            && mark.is_none()
-            && !text.starts_with(['#', '@', '|'])
-            && !is_block
-            && line.offset > started;
-        let offset = line.offset + (line.text.len() - line.text.trim_start().len());
-        if is_prose && !is_read {
-            found.extend(near_keyword(doc, offset, text));
-        } else if is_prose && offset < first_block(feature) && is_keyed_step(text) {
+    let described = started..first_block(feature);
+    for (offset, text) in prose(doc.source).filter(|(offset, _)| *offset > started) {
+        found.extend(near_keyword(doc, offset, text));
+    }
+    // Below a misspelt `Senario:` every step is lost; the one finding says enough.
+    if found.is_empty() {
+        let steps = unfenced(doc.source).filter(|(_, text)| is_keyed_step(text));
+        for (offset, _) in steps.filter(|(offset, _)| described.contains(offset)) {
             let lost = doc.error(offset, "lost-step", "a step outside of any scenario");
             found.push(lost.help("write `Scenario: …` or `Background:` above it"));
         }
     }
     found
+}
+
+/// The lines outside of doc strings, trimmed, without blank lines, comments and tags.
+fn unfenced(source: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut fence: Option<&str> = None;
+    lines(source, 0).filter_map(move |line| {
+        let text = line.text.trim();
+        let mark = FENCES.into_iter().find(|mark| text.starts_with(mark));
+        match (fence, mark) {
+            (Some(open), Some(mark)) if open == mark => fence = None,
+            (None, Some(mark)) => fence = Some(mark),
+            _ => {}
+        }
+        let offset = line.offset + (line.text.len() - line.text.trim_start().len());
+        let read = fence.is_none() && mark.is_none() && !text.is_empty();
+        (read && !text.starts_with(['#', '@'])).then_some((offset, text))
+    })
+}
+
+/// Those of them that begin with no keyword and are no row of a table.
+fn prose(source: &str) -> impl Iterator<Item = (usize, &str)> {
+    unfenced(source).filter(|(_, text)| {
+        let block = text.split_once(':').is_some_and(|(word, _)| BLOCK_KEYWORDS.contains(&word));
+        let step = STEP_KEYWORDS
+            .iter()
+            .any(|keyword| text.strip_prefix(keyword).is_some_and(|rest| rest.starts_with(' ')));
+        !block && !step && !text.starts_with('|')
+    })
+}
+
+/// The first row of any table that has other cells than the row above it, or a bad escape.
+fn row_slip(doc: Doc<'_>) -> Option<Diagnostic> {
+    let mut expected: Option<usize> = None;
+    for (offset, text) in unfenced(doc.source) {
+        if !text.starts_with('|') {
+            expected = None;
+            continue;
+        }
+        let count = cells(text);
+        if !text.ends_with('|') || expected.is_some_and(|expected| expected != count) {
+            let message = format!("not a row of this table: `{text}`");
+            let row = doc.error(offset, "bad-table", message);
+            return Some(row.help("end it with `|`, and give it as many cells as the header"));
+        }
+        if let Some(at) = bad_cell_escape(text) {
+            let escape = doc.error(offset + at, "bad-escape", "this backslash escapes nothing");
+            return Some(escape.help("in a cell the escapes are `\\|`, `\\n` and `\\\\`"));
+        }
+        expected = Some(count);
+    }
+    None
+}
+
+fn bad_cell_escape(row: &str) -> Option<usize> {
+    let mut chars = row.char_indices();
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' && !chars.next().is_some_and(|(_, c)| matches!(c, 'n' | '|' | '\\')) {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// Where the description of the feature ends at the latest.

@@ -32,7 +32,9 @@ pub(crate) fn read(doc: Doc<'_>, section: &Section<'_>, found: &mut Vec<Diagnost
         let text = &item.text;
         let Some((name, _)) = text.text.split_once(':') else { continue };
         let Some(index) = ITEMS.iter().position(|(known, _)| *known == name) else {
-            misspelt(doc, text, name, found);
+            if let Some(index) = misspelt(doc, text, name, found) {
+                seen[index] = true;
+            }
             continue;
         };
         let form = ITEMS[index].1;
@@ -70,13 +72,12 @@ fn bad(doc: Doc<'_>, offset: usize, message: impl Into<String>, form: &str) -> D
     doc.error(offset, "bad-interface", message).help(format!("as in: {form}"))
 }
 
-/// `- comand: …` is a slip; `- note: …` is prose.
-fn misspelt(doc: Doc<'_>, text: &Joined, name: &str, found: &mut Vec<Diagnostic>) {
-    if let Some(known) = base::nearest(name, ITEMS.map(|(known, _)| known)) {
-        let message = format!("unknown item `{name}`");
-        let unknown = doc.error(text.start(), "bad-interface", message);
-        found.push(unknown.help(format!("did you mean `{known}`?")));
-    }
+/// `- comand: …` is a slip, and the item that was meant is returned; `- note: …` is prose.
+fn misspelt(doc: Doc<'_>, text: &Joined, name: &str, found: &mut Vec<Diagnostic>) -> Option<usize> {
+    let known = base::nearest(name, ITEMS.map(|(known, _)| known))?;
+    let unknown = doc.error(text.start(), "bad-interface", format!("unknown item `{name}`"));
+    found.push(unknown.help(format!("did you mean `{known}`?")));
+    ITEMS.iter().position(|(item, _)| *item == known)
 }
 
 fn command(

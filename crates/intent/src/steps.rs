@@ -221,9 +221,17 @@ fn unknown(keyword: StepKeyword, text: &str) -> Slip {
     let score = |form: &&StepForm| {
         let pattern = shape(form.pattern);
         let known: Vec<&str> = pattern.split([' ', '|']).collect();
-        let shared = words.iter().filter(|word| base::nearest(word, known.clone()).is_some());
-        let (shared, all) = (shared.count(), words.len().max(known.len()));
-        (shared * 1000 / all, form.keyword == keyword)
+        let likeness = words.iter().map(|word| {
+            // What people call stdout before they know that it is called stdout here.
+            let word = if *word == "output" { "stdout" } else { word };
+            if known.contains(&word) {
+                2
+            } else {
+                usize::from(base::nearest(word, known.clone()).is_some())
+            }
+        });
+        let all = words.len().max(known.len());
+        (likeness.sum::<usize>() * 1000 / all, form.keyword == keyword)
     };
     // `max_by_key` takes the last of equals; reversed, the first, which is the plainer form.
     let help = match FORMS.iter().rev().max_by_key(score).filter(|form| score(form).0 > 0) {
