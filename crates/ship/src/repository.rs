@@ -139,6 +139,14 @@ impl Repository {
         Ok(Some(tip.parse()?))
     }
 
+    /// Whether the mirror has this object.
+    ///
+    /// # Errors
+    /// When git could not be run.
+    pub fn has(&self, object: &str) -> Result<bool, RepositoryError> {
+        Ok(self.mirror.try_run(&["cat-file", "-e", object])?.ok)
+    }
+
     /// Writes the tree that `base` (a commit) becomes with `files` laid over it; files that exist
     /// keep their mode.
     ///
@@ -149,17 +157,41 @@ impl Repository {
         base: Option<&ObjectId>,
         files: &BTreeMap<String, String>,
     ) -> Result<ObjectId, RepositoryError> {
-        let index =
-            tempfile::tempdir().map_err(|source| write_error(Path::new("TMPDIR"), source))?;
+        let files = files.iter().map(|(path, text)| (path.as_str(), text.as_bytes(), None));
+        self.write_over(base, files)
+    }
+
+    /// Writes a whole product as a tree.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn write_product(&self, product: &Tree) -> Result<ObjectId, RepositoryError> {
+        let files = product
+            .iter()
+            .map(|(path, file)| (path.as_str(), file.content.as_slice(), Some(file.executable)));
+        self.write_over(None, files)
+    }
+
+    /// `(path, content, executable)`; without a word on the mode, a file keeps the one that it has.
+    fn write_over<'f>(
+        &self,
+        base: Option<&ObjectId>,
+        files: impl Iterator<Item = (&'f str, &'f [u8], Option<bool>)>,
+    ) -> Result<ObjectId, RepositoryError> {
+        let index = tempfile::tempdir();
+        let index = index.map_err(|source| write_error(&std::env::temp_dir(), source))?;
         let git = self.mirror.clone().env("GIT_INDEX_FILE", index.path().join("index"));
         if let Some(base) = base {
             git.run(&["read-tree", base.as_str()])?;
         }
         let mut lines = Vec::new();
-        for (path, content) in files {
-            let blob = git.feed(&["hash-object", "-w", "--stdin"], content.as_bytes())?;
-            let stage = git.line(&["ls-files", "--stage", "--", path])?;
-            let mode = if stage.starts_with("100755") { "100755" } else { "100644" };
+        for (path, content, executable) in files {
+            let blob = git.feed(&["hash-object", "-w", "--stdin"], content)?;
+            let executable = match executable {
+                Some(executable) => executable,
+                None => git.line(&["ls-files", "--stage", "--", path])?.starts_with("100755"),
+            };
+            let mode = if executable { "100755" } else { "100644" };
             let blob = String::from_utf8_lossy(&blob);
             lines.extend_from_slice(format!("{mode} {}\t{path}\0", blob.trim()).as_bytes());
         }
