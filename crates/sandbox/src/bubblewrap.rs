@@ -16,8 +16,8 @@ use seccompiler::BpfProgram;
 
 use crate::plan::{INSIDE_ID, Plan, Step};
 use crate::supervise::{self, Ended, Leader, Pipes};
-use crate::usage::Processes;
-use crate::{Access, Cancel, Command, Exit, Limits, SandboxError, Unfit};
+use crate::usage::{self, Processes};
+use crate::{Access, Cancel, Command, Exit, Limits, SandboxError, Unfit, kernel};
 
 /// The oldest version that has all that we ask of it.
 const VERSION_MIN: (u32, u32) = (0, 8);
@@ -43,6 +43,9 @@ impl Bubblewrap {
     /// # Errors
     /// [`Unfit`] where there is none, or too old a one.
     pub(crate) fn find(filter: BpfProgram) -> Result<Self, Unfit> {
+        if usage::we_are_root() && !kernel::can_bound_pids() {
+            return Err(Unfit::RootWithBubblewrap);
+        }
         let path = std::env::var_os("PATH").unwrap_or_default();
         let program = std::env::split_paths(&path)
             .chain([PathBuf::from("/usr/bin"), PathBuf::from("/usr/local/bin")])
@@ -81,6 +84,10 @@ impl Bubblewrap {
         }
         let init = inner.map(supervise::pidfd_of).transpose();
         let init = init.map_err(SandboxError::io("hold the sandbox's first process"))?;
+        if let Some(init) = init.as_ref().filter(|_| usage::we_are_root()) {
+            kernel::bound_pids(init, command.limits.processes)
+                .map_err(SandboxError::io("bound the sandbox's processes"))?;
+        }
         let processes = inner.and_then(|pid| Processes::below(pid, command.limits.processes));
         let mut watch = supervise::Watch::new(ours, command, cancel, started, processes);
         // The gate opens by closing: the program starts now, with its limits on.

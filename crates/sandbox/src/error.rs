@@ -12,6 +12,15 @@ pub enum Unfit {
     /// `bwrap` is older than 0.8, which brought `--disable-userns` and `--size`.
     #[error("{program} is bubblewrap {found}, and 0.8 is the oldest that will do: upgrade it")]
     OldBubblewrap { program: PathBuf, found: String },
+    /// Older kernels count processes over the whole machine, and restrict mounts one by one.
+    #[error("the kernel is Linux {0}, and 5.14 is the oldest that will do: upgrade it")]
+    OldKernel(String),
+    /// Nothing would stop a fork bomb: `bwrap` cannot change user, and root's processes are not counted.
+    #[error(
+        "as root, bubblewrap cannot bound processes before Linux 6.14: run as an ordinary user, or \
+         choose the namespaces sandbox"
+    )]
+    RootWithBubblewrap,
     /// The processor's system calls have no filter here.
     #[error("there is no system call filter for {0}: use x86_64, aarch64 or riscv64")]
     Processor(String),

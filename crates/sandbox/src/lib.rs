@@ -9,6 +9,7 @@ compile_error!("the sandbox is made of Linux namespaces: build on Linux");
 
 mod bubblewrap;
 mod error;
+mod kernel;
 mod namespaces;
 mod open;
 mod plan;

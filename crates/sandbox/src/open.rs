@@ -11,7 +11,9 @@ use crate::bubblewrap::Bubblewrap;
 use crate::namespaces::Namespaces;
 use crate::plan::Plan;
 use crate::system::System;
-use crate::{Cancel, Command, Exit, Finished, Limits, SandboxError, Toolchains, Unfit, seccomp};
+use crate::{
+    Cancel, Command, Exit, Finished, Limits, SandboxError, Toolchains, Unfit, kernel, seccomp,
+};
 
 /// Which backend a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,6 +75,10 @@ impl Sandbox {
     /// # Errors
     /// [`Unfit`] says what is missing, and what to do about it.
     pub fn open(choice: Choice) -> Result<Self, Unfit> {
+        let (release, version) = kernel::release();
+        if version < kernel::VERSION_MIN {
+            return Err(Unfit::OldKernel(release));
+        }
         let filter = seccomp::filter()?;
         let walls = match choice {
             Choice::Auto => return Self::open_either(),

@@ -17,9 +17,7 @@ pub(crate) struct Processes {
 impl Processes {
     /// Those below `init`, the first process inside; `None` where the kernel counts for us.
     pub(crate) fn below(init: libc::pid_t, limit: u64) -> Option<Self> {
-        // SAFETY: this call cannot fail.
-        let root = unsafe { libc::geteuid() } == 0;
-        root.then(|| Self { proc: format!("/proc/{init}/root/proc").into(), limit })
+        we_are_root().then(|| Self { proc: format!("/proc/{init}/root/proc").into(), limit })
     }
 
     /// Whether more than the limit run at this moment. A `/proc` that is gone has none.
@@ -46,6 +44,12 @@ impl Processes {
         pids.len() as u64 > self.limit
             || pids.iter().map(|pid| threads(pid)).sum::<u64>() > self.limit
     }
+}
+
+/// Whether the kernel exempts our processes from `RLIMIT_NPROC`.
+pub(crate) fn we_are_root() -> bool {
+    // SAFETY: this call cannot fail.
+    unsafe { libc::geteuid() == 0 }
 }
 
 fn threads(pid: &Path) -> u64 {

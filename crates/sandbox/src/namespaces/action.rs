@@ -67,7 +67,12 @@ pub(super) enum Action {
     /// Away from the terminal and its signals.
     NewSession,
     NoNewPrivileges,
-    DropCapabilities,
+    /// Drops all capabilities but `keep`, which survive `execve`; where `user` is given, goes from
+    /// the namespace's root to that user and its group.
+    DropPrivileges {
+        user: Option<u32>,
+        keep: u32,
+    },
     Landlock(Rules),
     Filter(BpfProgram),
 }
@@ -90,7 +95,7 @@ impl Action {
         // SAFETY: every pointer handed to the kernel comes from a live `CString`, slice or local.
         unsafe {
             match self {
-                Self::DieWithParent => check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL)),
+                Self::DieWithParent => die_with_parent(),
                 Self::Undumpable => check(libc::prctl(libc::PR_SET_DUMPABLE, 0)),
                 Self::Write { path, bytes } => write_file(path, bytes),
                 Self::Unshared => {
@@ -121,7 +126,7 @@ impl Action {
                 Self::LoopbackUp => loopback_up(),
                 Self::NewSession => check(libc::setsid()),
                 Self::NoNewPrivileges => check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
-                Self::DropCapabilities => drop_capabilities(),
+                Self::DropPrivileges { user, keep } => drop_privileges(*user, *keep),
                 Self::Landlock(rules) => rules.restrict_self(),
                 Self::Filter(program) => install_filter(program),
             }
@@ -169,7 +174,7 @@ impl fmt::Display for Action {
             Self::LoopbackUp => f.write_str("bring its loopback up"),
             Self::NewSession => f.write_str("leave the terminal"),
             Self::NoNewPrivileges => f.write_str("give up new privileges"),
-            Self::DropCapabilities => f.write_str("drop its capabilities"),
+            Self::DropPrivileges { .. } => f.write_str("drop its privileges"),
             Self::Landlock(_) => f.write_str("restrict itself with Landlock"),
             Self::Filter(_) => f.write_str("filter its system calls"),
         }
@@ -199,6 +204,21 @@ fn or_exists(result: Result<(), Errno>) -> Result<(), Errno> {
         Err(libc::EEXIST) => Ok(()),
         other => other,
     }
+}
+
+/// The kernel forgets this wish at every change of user, and does not grant it once the parent is
+/// gone; but then nobody holds the other end of the report's pipe.
+fn die_with_parent() -> Result<(), Errno> {
+    // SAFETY: one valid `pollfd`.
+    unsafe {
+        check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
+        let mut report = libc::pollfd { fd: super::child::REPORT, events: 0, revents: 0 };
+        check(libc::poll(&mut report, 1, 0))?;
+        if report.revents & libc::POLLERR != 0 {
+            return Err(libc::ESRCH);
+        }
+    }
+    Ok(())
 }
 
 /// Writes in one call, as `/proc/self/uid_map` demands.
@@ -251,25 +271,56 @@ fn loopback_up() -> Result<(), Errno> {
     }
 }
 
-/// Of every set: a program that runs as any user, by any `execve`, has none.
-fn drop_capabilities() -> Result<(), Errno> {
+fn drop_privileges(user: Option<u32>, keep: u32) -> Result<(), Errno> {
     /// More than any kernel has; the loop ends at the first that this one does not know.
-    const CAPABILITIES_MAX: libc::c_int = 64;
+    const CAPABILITIES_MAX: u32 = 64;
+    for capability in (0..CAPABILITIES_MAX).filter(|&number| !within(keep, number)) {
+        // SAFETY: integer arguments.
+        match check(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }) {
+            Err(libc::EINVAL) => break,
+            other => other?,
+        }
+    }
+    if let Some(id) = user {
+        become_user(id)?;
+    }
+    keep_capabilities(keep)
+}
+
+/// Groups first: an ordinary user may not leave them. Capabilities wait in the permitted set.
+fn become_user(id: u32) -> Result<(), Errno> {
+    let nobody = ptr::null::<libc::gid_t>();
+    // SAFETY: integer arguments; a list of no groups may be null. The raw calls change this thread,
+    // the only one, without libc's wish to tell others.
+    unsafe {
+        check_long(libc::syscall(libc::SYS_setgroups, 0, nobody))?;
+        check_long(libc::syscall(libc::SYS_setresgid, id, id, id))?;
+        check(libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0))?;
+        check_long(libc::syscall(libc::SYS_setresuid, id, id, id))
+    }
+}
+
+fn within(mask: u32, capability: u32) -> bool {
+    capability < u32::BITS && mask & (1 << capability) != 0
+}
+
+fn keep_capabilities(mask: u32) -> Result<(), Errno> {
     /// `_LINUX_CAPABILITY_VERSION_3` of linux/capability.h: two words of each set.
     const VERSION: u32 = 0x2008_0522;
-    // SAFETY: `header` and `none` have the layout that version 3 asks for.
+    // SAFETY: `header` and `sets` have the layout that version 3 asks for.
     unsafe {
-        for capability in 0..CAPABILITIES_MAX {
-            match check(libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0)) {
-                Err(libc::EINVAL) => break,
-                other => other?,
-            }
-        }
-        check(libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))?;
         let header: [u32; 2] = [VERSION, 0];
-        let none = [0u32; 6];
-        check_long(libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()))
+        // Effective, permitted, inheritable; then the same for capabilities from 32 on.
+        let sets: [u32; 6] = [mask, mask, mask, 0, 0, 0];
+        check_long(libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()))?;
+        let clear = libc::PR_CAP_AMBIENT_CLEAR_ALL;
+        check(libc::prctl(libc::PR_CAP_AMBIENT, clear, 0, 0, 0))?;
+        for capability in (0..u32::BITS).filter(|&number| within(mask, number)) {
+            let raise = libc::PR_CAP_AMBIENT_RAISE;
+            check(libc::prctl(libc::PR_CAP_AMBIENT, raise, capability, 0, 0))?;
+        }
     }
+    Ok(())
 }
 
 fn install_filter(program: &[sock_filter]) -> Result<(), Errno> {

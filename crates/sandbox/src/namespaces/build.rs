@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use seccompiler::BpfProgram;
 
 use super::action::{Action, Mount};
+use super::identity::Identity;
 use super::landlock::Rules;
 use crate::plan::{INSIDE_ID, Plan, Step, c_string};
 use crate::{Access, SandboxError};
@@ -54,6 +55,7 @@ pub(super) fn actions(
     plan: &Plan,
     filter: &BpfProgram,
     landlock: Option<i64>,
+    identity: Identity,
 ) -> Result<Vec<Action>, SandboxError> {
     let mut build = Build::default();
     build.user()?;
@@ -63,7 +65,7 @@ pub(super) fn actions(
     for step in &plan.steps {
         build.step(step)?;
     }
-    build.close(plan, filter, landlock)?;
+    build.close(plan, filter, landlock, identity)?;
     Ok(build.actions)
 }
 
@@ -82,12 +84,6 @@ impl Build {
 
     fn user(&mut self) -> Result<(), SandboxError> {
         self.push(Action::DieWithParent);
-        // SAFETY: these calls cannot fail.
-        let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
-        self.write("/proc/self/setgroups", "deny")?;
-        self.write("/proc/self/uid_map", &format!("{INSIDE_ID} {user} 1"))?;
-        self.write("/proc/self/gid_map", &format!("{INSIDE_ID} {group} 1"))?;
-        // Only now: the kernel gives the files above to root once the process is hidden.
         self.push(Action::Undumpable);
         // No second set of namespaces in here, whatever the filter lets through.
         self.write("/proc/sys/user/max_user_namespaces", "0")?;
@@ -195,13 +191,17 @@ impl Build {
         plan: &Plan,
         filter: &BpfProgram,
         landlock: Option<i64>,
+        identity: Identity,
     ) -> Result<(), SandboxError> {
         self.push(Action::Detach { path: c_string(HOST)? });
         self.push(Action::RemoveDir { path: c_string(HOST)? });
         self.restrict(Path::new("/"), libc::MOUNT_ATTR_RDONLY, false)?;
         self.push(Action::ChangeDir { path: c_string(&plan.cwd)? });
+        let user = (identity == Identity::Nobody).then_some(INSIDE_ID);
+        self.push(Action::DropPrivileges { user, keep: identity.capabilities() });
+        // Again, since the kernel forgets it when the user changes.
+        self.push(Action::DieWithParent);
         self.push(Action::NoNewPrivileges);
-        self.push(Action::DropCapabilities);
         if let Some(version) = landlock {
             let writable = std::mem::take(&mut self.writable);
             self.push(Action::Landlock(Rules::new(version, writable)));

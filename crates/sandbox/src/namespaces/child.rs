@@ -19,8 +19,8 @@ pub(super) struct Prepared {
     pub(super) argv: Vec<*const libc::c_char>,
     pub(super) envp: Vec<*const libc::c_char>,
     pub(super) _strings: Vec<CString>,
-    /// The program's ends of its pipes: stdin, stdout, stderr; then the report's.
-    pub(super) descriptors: [libc::c_int; 4],
+    /// The program's ends of its pipes: stdin, stdout, stderr; then the report's and the gate's.
+    pub(super) descriptors: [libc::c_int; 5],
 }
 
 /// A path to try, and the arguments by which a shell would run it if it has no known format.
@@ -55,7 +55,10 @@ pub(super) enum Last {
 }
 
 /// Where the report's pipe is moved to, just above the standard three.
-const REPORT: libc::c_int = 3;
+pub(super) const REPORT: libc::c_int = 3;
+
+/// Where the gate's pipe is moved to: a byte comes once the parent has said who we are.
+const GATE: libc::c_int = 4;
 
 /// The first process. Builds the walls, starts the program, waits for its end, and by ending takes
 /// every other process of the namespace with it.
@@ -70,6 +73,9 @@ pub(super) unsafe fn first_process(prepared: &Prepared) -> ! {
             libc::_exit(error);
         }
         forget_signals();
+        if !gate_opens() {
+            libc::_exit(0);
+        }
         for (index, action) in prepared.actions.iter().enumerate() {
             if let Err(error) = action.perform() {
                 tell([FAILED_ACTION, index as i32, error]);
@@ -140,12 +146,12 @@ unsafe fn execute(prepared: &Prepared) -> Errno {
 }
 
 /// Moves the four pipes to 0..=3 and closes everything else that we inherited.
-unsafe fn take_descriptors(descriptors: &[libc::c_int; 4]) -> Result<(), Errno> {
+unsafe fn take_descriptors(descriptors: &[libc::c_int; 5]) -> Result<(), Errno> {
     /// Above every place that is about to be overwritten.
     const CLEAR_OF_TARGETS: libc::c_int = 10;
     // SAFETY: plain system calls on descriptors.
     unsafe {
-        let mut moved = [0; 4];
+        let mut moved = [0; 5];
         for (from, to) in descriptors.iter().zip(&mut moved) {
             *to = libc::fcntl(*from, libc::F_DUPFD, CLEAR_OF_TARGETS);
             check(*to)?;
@@ -154,8 +160,19 @@ unsafe fn take_descriptors(descriptors: &[libc::c_int; 4]) -> Result<(), Errno> 
             check(libc::dup2(*from, target as libc::c_int))?;
         }
         check(libc::fcntl(REPORT, libc::F_SETFD, libc::FD_CLOEXEC))?;
-        let (first, last, flags) = (REPORT as u32 + 1, u32::MAX, 0u32);
+        let (first, last, flags) = (GATE as u32 + 1, u32::MAX, 0u32);
         super::action::check_long(libc::syscall(libc::SYS_close_range, first, last, flags))
+    }
+}
+
+/// Waits for the parent; false if it is gone.
+unsafe fn gate_opens() -> bool {
+    let mut byte = 0u8;
+    // SAFETY: one byte into a local; the descriptor is ours.
+    unsafe {
+        let count = libc::read(GATE, (&raw mut byte).cast(), 1);
+        libc::close(GATE);
+        count == 1
     }
 }
 

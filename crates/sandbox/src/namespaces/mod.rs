@@ -8,10 +8,11 @@
 mod action;
 mod build;
 mod child;
+mod identity;
 mod landlock;
 
 use std::ffi::CString;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -21,9 +22,9 @@ use std::time::Instant;
 use seccompiler::BpfProgram;
 
 use self::child::{Candidate, Last, Prepared, Report};
+use self::identity::Identity;
 use crate::plan::{Plan, c_string};
 use crate::supervise::{self, Ended, Leader, Pipes};
-use crate::usage::Processes;
 use crate::{Cancel, Command, Exit, Limits, SandboxError};
 
 /// What was learnt of the kernel when the sandbox was opened.
@@ -31,11 +32,12 @@ use crate::{Cancel, Command, Exit, Limits, SandboxError};
 pub(crate) struct Namespaces {
     filter: BpfProgram,
     landlock: Option<i64>,
+    identity: Identity,
 }
 
 impl Namespaces {
     pub(crate) fn new(filter: BpfProgram) -> Self {
-        Self { filter, landlock: landlock::version() }
+        Self { filter, landlock: landlock::version(), identity: Identity::ours() }
     }
 
     pub(crate) fn run(
@@ -48,21 +50,25 @@ impl Namespaces {
         let (ours, theirs) = Pipes::new().map_err(SandboxError::io("make pipes"))?;
         let (mut report, report_end) =
             supervise::pipe().map_err(SandboxError::io("make a pipe"))?;
+        let (gate_end, mut gate) = supervise::pipe().map_err(SandboxError::io("make a pipe"))?;
         let descriptors = [
             theirs.stdin.as_raw_fd(),
             theirs.stdout.as_raw_fd(),
             theirs.stderr.as_raw_fd(),
             report_end.as_raw_fd(),
+            gate_end.as_raw_fd(),
         ];
-        let actions = build::actions(plan, &self.filter, self.landlock)?;
+        let actions = build::actions(plan, &self.filter, self.landlock, self.identity)?;
         let prepared = prepare(plan, &command.limits, actions, descriptors)?;
         let leader = spawn(&prepared).map_err(|source| SandboxError::Setup {
             step: "create its namespaces".to_owned(),
             source,
         })?;
-        drop((theirs, report_end));
-        let processes = Processes::below(leader.pid(), command.limits.processes);
-        let mut watch = supervise::Watch::new(ours, command, cancel, started, processes);
+        drop((theirs, report_end, gate_end));
+        let told = self.identity.tell(leader.pid()).and_then(|()| gate.write_all(b"!"));
+        told.map_err(|source| SandboxError::Setup { step: "map its user".to_owned(), source })?;
+        // No count of processes: the kernel keeps it, whoever we are.
+        let mut watch = supervise::Watch::new(ours, command, cancel, started, None);
         let stop = watch.until_end(leader.pidfd(), &|| leader.kill())?;
         let own_end = leader.reap().map_err(SandboxError::io("learn the sandbox's end"))?;
         let output = watch.drain()?;
@@ -136,7 +142,7 @@ fn prepare(
     plan: &Plan,
     limits: &Limits,
     actions: Vec<action::Action>,
-    descriptors: [libc::c_int; 4],
+    descriptors: [libc::c_int; 5],
 ) -> Result<Prepared, SandboxError> {
     let argv = plan.argv.iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
     let env = plan
