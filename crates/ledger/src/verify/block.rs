@@ -1,14 +1,13 @@
 //! One thread's share of a verification: a block of entries, some bodies, or the database file.
 
-use std::str::from_utf8;
-
 use base::Digest;
 
 use super::finding::{FINDINGS_MAX, Tampering};
+use super::form::{Outline, outline};
 use super::scope::Scope;
+use crate::LedgerError;
 use crate::rows::{Leaf, Rows};
 use crate::tree::{Hash, leaf_hash};
-use crate::{Entry, LedgerError};
 
 /// Entries that one thread takes at a time: enough that handing over costs nothing, few enough that
 /// all cores have something to do until the end.
@@ -82,29 +81,29 @@ fn check_leaf(leaf: &Leaf<'_>, scope: &Scope, findings: &mut Vec<Tampering>) -> 
     if hash != leaf.hash {
         findings.push(Tampering::LeafHash { sequence });
     }
-    match serde_json::from_slice::<Entry>(leaf.bytes) {
-        Ok(entry) => check_entry(&entry, leaf, scope, findings),
-        Err(error) => {
-            findings.push(Tampering::NotAnEntry { sequence, why: error.to_string() });
-        }
+    match outline(sequence, leaf.bytes) {
+        Ok(outline) => check_outline(&outline, leaf, scope, findings),
+        Err(finding) => findings.push(finding),
     }
     hash
 }
 
-fn check_entry(entry: &Entry, leaf: &Leaf<'_>, scope: &Scope, findings: &mut Vec<Tampering>) {
+fn check_outline(
+    outline: &Outline<'_>,
+    leaf: &Leaf<'_>,
+    scope: &Scope,
+    findings: &mut Vec<Tampering>,
+) {
     let sequence = leaf.sequence;
-    if entry.sequence != sequence {
-        findings.push(Tampering::WrongPlace { sequence, says: entry.sequence });
+    if outline.sequence != sequence {
+        findings.push(Tampering::WrongPlace { sequence, says: outline.sequence });
     }
-    if base::canonical(entry).ok().as_deref() != Some(leaf.bytes) {
-        findings.push(Tampering::NotCanonical { sequence });
-    }
-    let run = entry.record.run.as_ref().map(base::RunId::as_str);
-    if leaf.run.map(from_utf8) != run.map(Ok) {
+    let run = outline.run.as_ref().map(|run| run.as_str().as_bytes());
+    if leaf.run != run {
         findings.push(Tampering::WrongRun { sequence });
     }
     let missing = |digest: &&Digest| scope.bodies.binary_search(digest).is_err();
-    for digest in entry.record.bodies.iter().filter(missing) {
+    for digest in outline.bodies.iter().filter(missing) {
         findings.push(Tampering::BodyMissing { sequence, digest: *digest });
     }
 }

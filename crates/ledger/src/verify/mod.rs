@@ -10,6 +10,7 @@
 
 mod block;
 mod finding;
+mod form;
 mod scope;
 mod tree;
 
