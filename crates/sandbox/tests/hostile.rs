@@ -119,8 +119,8 @@ fn one_that_floods_its_output_is_ended() {
 
 #[test]
 fn one_that_fills_the_disk_is_stopped() {
-    let host = tempfile::tempdir().expect("a temporary directory");
     in_each(|sandbox| {
+        let host = tempfile::tempdir().expect("a temporary directory");
         let fill = |script: &str| {
             let mut fill = shell(script);
             fill.limits.file_bytes = 1 << 20;
@@ -154,9 +154,9 @@ fn one_that_kills_all_it_can_reach_harms_itself_alone() {
 
 #[test]
 fn nothing_outlives_the_program_nor_keeps_us_waiting() {
-    let host = tempfile::tempdir().expect("a temporary directory");
-    let lock = host.path().join("lock");
     in_each(|sandbox| {
+        let host = tempfile::tempdir().expect("a temporary directory");
+        let lock = host.path().join("lock");
         for (script, exit) in [
             (format!("{HOLD}; exit 0"), Exit::Code(0)),
             // Twice removed and in a session of its own.
@@ -184,9 +184,9 @@ fn nothing_outlives_the_program_nor_keeps_us_waiting() {
 
 #[test]
 fn a_pulled_cord_ends_it() {
-    let host = tempfile::tempdir().expect("a temporary directory");
-    let lock = host.path().join("lock");
     in_each(|sandbox| {
+        let host = tempfile::tempdir().expect("a temporary directory");
+        let lock = host.path().join("lock");
         let mut hang = shell(&format!("{HOLD}; cat /work/fifo"));
         writable(&mut hang, host.path());
         let fifo = host.path().join("fifo");

@@ -97,10 +97,10 @@ fn a_program_that_is_missing_ends_as_in_a_shell() {
 
 #[test]
 fn mounts_are_writable_or_not_as_asked() {
-    let host = tempfile::tempdir().expect("a temporary directory");
-    fs::create_dir(host.path().join("part")).expect("a directory");
-    fs::write(host.path().join("part/file"), "kept").expect("a file");
     in_each(|sandbox| {
+        let host = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir(host.path().join("part")).expect("a directory");
+        fs::write(host.path().join("part/file"), "kept").expect("a file");
         let mut write = shell(
             "echo new > made; cat part/file; \
              echo bad > part/file; rm -f part/file; mv part away; exit 0",
