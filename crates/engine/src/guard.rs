@@ -1,0 +1,133 @@
+//! What an outcome may write into the context: bounded, and nothing that speaks for somebody else.
+
+use std::collections::BTreeMap;
+
+use base::{MicroUsd, Tokens};
+use pipeline::Handler;
+
+use crate::Outcome;
+
+/// Keys in a run's context: far more than people or handlers name, and a bound on what an agent
+/// that invents them can make a state hold.
+pub const CONTEXT_KEYS_MAX: usize = 1_000;
+
+/// Bytes of one value, and a tenth of it for a key: the context carries facts; texts belong into
+/// the content-addressed store.
+pub const CONTEXT_VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// Refused keys that an event names: enough to find the culprit.
+const REFUSED_MAX: usize = 20;
+
+/// Bytes of a refused key that an event shows.
+const REFUSED_BYTES_MAX: usize = 100;
+
+/// The largest whole number that canonical JSON (RFC 8785) can carry: larger ones would come back
+/// from the ledger changed.
+pub(crate) const EXACT_MAX: u64 = (1 << 53) - 1;
+
+/// Keys that the engine writes itself: what a person chose must not be claimed by an agent.
+const ENGINE: [&str; 3] = ["graph.", "human.gate.", "internal."];
+const FACTORY: &str = "factory.";
+
+/// What a build has proved; it says nothing of a later build.
+pub(crate) const LEVEL: &str = "factory.level";
+pub(crate) const LEVEL_REASON: &str = "factory.level_reason";
+
+/// The outcome as the run takes it, and the keys that were left out.
+pub(crate) fn admit(
+    outcome: &Outcome,
+    handler: &Handler,
+    context: &BTreeMap<String, String>,
+) -> (Outcome, Vec<String>) {
+    let mut admitted = outcome.clone();
+    let spend = &mut admitted.spend;
+    spend.tokens_in = Tokens(spend.tokens_in.0.min(EXACT_MAX));
+    spend.tokens_out = Tokens(spend.tokens_out.0.min(EXACT_MAX));
+    spend.cost = MicroUsd(spend.cost.0.min(EXACT_MAX));
+    spend.wall_ms = spend.wall_ms.min(EXACT_MAX);
+    let mut refused = Vec::new();
+    if !admitted.context.is_empty() {
+        let mut room = CONTEXT_KEYS_MAX.saturating_sub(context.len());
+        admitted.context.retain(|key, value| {
+            let new = !context.contains_key(key);
+            let keep = may_write(handler, key)
+                && key.len() <= CONTEXT_VALUE_BYTES_MAX / 10
+                && value.len() <= CONTEXT_VALUE_BYTES_MAX
+                && !(new && room == 0);
+            if keep {
+                room -= usize::from(new);
+            } else if refused.len() < REFUSED_MAX {
+                refused.push(shown(key));
+            }
+            keep
+        });
+    }
+    (admitted, refused)
+}
+
+/// Conditions find `x` under `context.x` too (10.4), so that the prefix must not hide a name.
+fn may_write(handler: &Handler, key: &str) -> bool {
+    let mut bare = key;
+    while let Some(rest) = bare.strip_prefix("context.") {
+        bare = rest;
+    }
+    let factory =
+        matches!(handler, Handler::Check | Handler::Prove | Handler::Attack | Handler::Ship);
+    !ENGINE.iter().any(|prefix| bare.starts_with(prefix)) && (factory || !bare.starts_with(FACTORY))
+}
+
+fn shown(key: &str) -> String {
+    let mut end = key.len().min(REFUSED_BYTES_MAX);
+    while !key.is_char_boundary(end) {
+        end -= 1;
+    }
+    key[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Status;
+
+    fn refused(handler: Handler, keys: &[(&str, &str)], context: usize) -> Vec<String> {
+        let mut outcome = Outcome::new(Status::Success, "");
+        let pairs = keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        outcome.context = pairs.collect();
+        let context = (0..context).map(|n| (format!("k{n}"), String::new())).collect();
+        let (admitted, refused) = admit(&outcome, &handler, &context);
+        for key in &refused {
+            assert!(!admitted.context.contains_key(key), "{key}");
+        }
+        assert_eq!(admitted.context.len() + refused.len(), keys.len());
+        refused
+    }
+
+    #[test]
+    fn an_agent_cannot_write_its_own_evidence_under_any_spelling() {
+        let keys = [
+            ("context.context.factory.level", "5"),
+            ("context.factory.level", "5"),
+            ("factory.level", "5"),
+            ("human.gate.label", "approve"),
+            ("internal.retry_count.a", "0"),
+        ];
+        let all: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+        assert_eq!(refused(Handler::Agent, &keys, 0), all);
+        assert_eq!(refused(Handler::Tool, &keys, 0), all);
+        assert_eq!(refused(Handler::Prove, &keys, 0), all[3..]);
+    }
+
+    #[test]
+    fn ordinary_keys_are_kept() {
+        let keys = [("factory", "x"), ("last_response", "x"), ("context.flag", "true")];
+        assert!(refused(Handler::Agent, &keys, 0).is_empty());
+    }
+
+    #[test]
+    fn the_context_stays_bounded() {
+        let large = "x".repeat(CONTEXT_VALUE_BYTES_MAX + 1);
+        assert_eq!(refused(Handler::Agent, &[("a", &large), ("b", "")], 0), ["a"]);
+        let keys = [("k0", "known"), ("x", "new"), ("y", "new")];
+        assert_eq!(refused(Handler::Agent, &keys, CONTEXT_KEYS_MAX - 1), ["y"]);
+    }
+}
