@@ -84,8 +84,9 @@ impl Condition {
             let value = match &clause.key {
                 Key::Outcome => lookup("outcome"),
                 Key::PreferredLabel => lookup("preferred_label"),
-                Key::Context(key) => lookup(key)
-                    .or_else(|| key.strip_prefix("context.").and_then(|short| lookup(short))),
+                Key::Context(key) => {
+                    lookup(key).or_else(|| key.strip_prefix("context.").and_then(&lookup))
+                }
             };
             let value = value.unwrap_or("");
             match &clause.test {

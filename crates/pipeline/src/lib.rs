@@ -6,8 +6,10 @@
 
 mod condition;
 mod document;
+mod dot;
 mod graph;
 mod limits;
+mod lint;
 mod lower;
 mod parser;
 mod read;
@@ -22,7 +24,9 @@ mod vocabulary;
 
 pub use condition::{Clause, Condition, ConditionError, Key, Test};
 pub use document::{Document, Subject};
+pub use dot::to_dot;
 pub use graph::{Backoff, Edge, Graph, Handler, Retry, Stage};
-pub use read::{Parsed, parse};
+pub use lint::{Inspection, Rule, lint, lint_with, rule_names};
+pub use read::{Parsed, load, load_with, parse};
 pub use report::Report;
 pub use value::Value;

@@ -1,15 +1,16 @@
 //! Text to statements (2.2), as lenient as public pipelines need it, and with every error of a file
 //! at once: after each one, reading goes on where the next statement begins. Knows no attribute.
 
+mod attributes;
+
 use std::rc::Rc;
 
 use base::{Diagnostic, StageId};
 
-use crate::Value;
-use crate::limits::{ATTRIBUTES_MAX, DEPTH_MAX, SYNTAX_ERRORS_MAX};
+use crate::limits::{DEPTH_MAX, SYNTAX_ERRORS_MAX};
 use crate::report::Report;
 use crate::scanner::Scanner;
-use crate::syntax::{Attribute, Attributes, Name, Statement, Syntax};
+use crate::syntax::{Attribute, Name, Statement, Syntax};
 use crate::text::Text;
 
 /// Reads a document; `false` beside it when there were errors and nothing may be concluded from what
@@ -215,7 +216,8 @@ impl Parser<'_> {
         }
         let name = self.name(at, word);
         if !(self.scan.looks_at("->") || self.scan.looks_at("--")) {
-            return Ok(Statement::Stage { name: name?, attributes: self.blocks() });
+            let attributes = self.blocks();
+            return Ok(Statement::Stage { name: name?, attributes });
         }
         let mut names = vec![name];
         while let Some(next) = self.arrow() {
@@ -284,139 +286,6 @@ impl Parser<'_> {
         Ok(Statement::Subgraph(statements))
     }
 
-    /// The attribute blocks that stand here: none, one, or as in Graphviz several.
-    fn blocks(&mut self) -> Attributes {
-        let mut attributes = Vec::new();
-        loop {
-            self.trivia();
-            let opening = self.scan.at;
-            if !self.scan.eat("[") {
-                return attributes;
-            }
-            if self.block(opening, &mut attributes).is_err() {
-                return attributes;
-            }
-        }
-    }
-
-    /// The inside of a block, and its `]`.
-    fn block(&mut self, opening: usize, attributes: &mut Attributes) -> Parse<()> {
-        loop {
-            self.trivia();
-            if self.scan.eat("]") {
-                return Ok(());
-            }
-            if self.scan.is_at_end() || self.scan.looks_at("}") {
-                let help = "add a `]` after the last attribute";
-                return Err(self.error(opening, "these attributes are never closed", help));
-            }
-            if !attributes.is_empty() && self.scan.begins_statement() {
-                let help = "add a `]` after the last attribute";
-                return Err(self.error(opening, "these attributes are never closed", help));
-            }
-            let attribute = match self.attribute() {
-                Ok(attribute) => attribute,
-                Err(Reported) => {
-                    self.scan.skip_block();
-                    return Err(Reported);
-                }
-            };
-            if attributes.len() == ATTRIBUTES_MAX {
-                self.scan.skip_block();
-                let message = format!("more than {ATTRIBUTES_MAX} attributes in one place");
-                return Err(self.error(opening, message, "move data into files or the context"));
-            }
-            attributes.push(Rc::new(attribute));
-            self.separator();
-        }
-    }
-
-    /// What stands between two attributes: a comma; a `;` or nothing is told and taken.
-    fn separator(&mut self) {
-        let after = self.scan.at;
-        self.trivia();
-        if self.scan.eat(",") || self.scan.looks_at("]") || self.scan.is_at_end() {
-            return;
-        }
-        if self.scan.looks_at(";") {
-            let at = self.scan.at;
-            self.scan.bump();
-            self.separators.add(at);
-        } else if !self.scan.looks_at("}") && !self.scan.begins_statement() {
-            self.separators.add(after);
-        }
-    }
-
-    fn attribute(&mut self) -> Parse<Attribute> {
-        let key_at = self.scan.at;
-        let word =
-            if self.scan.looks_at("\"") { self.string()? } else { self.scan.word().to_owned() };
-        if word.is_empty() {
-            let found = self.describe(key_at);
-            let help = "an attribute is `key=value`; `]` ends them";
-            return Err(self.error(key_at, format!("expected an attribute, found {found}"), help));
-        }
-        let key = self.key(key_at, &word);
-        self.trivia();
-        let at = self.scan.at;
-        if !self.scan.eat("=") {
-            let found = self.describe(at);
-            let message = format!("expected `=` after `{key}`, found {found}");
-            return Err(self.error(at, message, "every attribute has a value: `key=value`"));
-        }
-        let (value, value_at) = self.value()?;
-        Ok(Attribute { key, key_at, value, value_at })
-    }
-
-    fn value(&mut self) -> Parse<(Value, usize)> {
-        self.trivia();
-        let at = self.scan.at;
-        match self.scan.peek() {
-            Some('"') => return self.string().map(|text| (Value::String(text), at)),
-            Some('<') => {
-                self.scan.skip_nested('<', '>');
-                let help = "write the text in double quotes";
-                return Err(self.error(at, "HTML text is not in the dialect", help));
-            }
-            _ => {}
-        }
-        let bare = self.scan.bare();
-        if bare.is_empty() {
-            let found = self.describe(at);
-            let help = "a value is \"text\", a number, `true`, `false`, a duration such as `15m`, \
-                        or a word";
-            return Err(self.error(at, format!("expected a value, found {found}"), help));
-        }
-        match Value::from_bare(bare) {
-            Ok((value, wants_quotes)) => {
-                if wants_quotes {
-                    self.unquoted.add(at);
-                }
-                Ok((value, at))
-            }
-            Err(error) => {
-                Err(self.error(at, format!("`{bare}` {error}"), "write a smaller number"))
-            }
-        }
-    }
-
-    /// The string that opens here.
-    fn string(&mut self) -> Parse<String> {
-        let at = self.scan.at;
-        match self.scan.quoted() {
-            Ok(quoted) => {
-                if let Some(escape_at) = quoted.escape_unknown {
-                    self.escapes.add(escape_at);
-                }
-                Ok(quoted.text)
-            }
-            Err(()) => {
-                let help = "add the closing `\"`; a quote inside is written `\\\"`";
-                Err(self.error(at, "this text is never closed", help))
-            }
-        }
-    }
-
     /// The stage id that a word spells; an error names the id that would do.
     fn name(&mut self, at: usize, word: &str) -> Parse<Name> {
         let message = match StageId::new(word) {
@@ -432,19 +301,6 @@ impl Parser<'_> {
             _ => format!("write `{} [label={}]`", slug(word), crate::value::quote(word)),
         };
         Err(self.error(at, message, help))
-    }
-
-    /// A key as written, told about when it is none.
-    fn key(&mut self, at: usize, word: &str) -> String {
-        let identifier = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        };
-        if !word.split('.').all(identifier) {
-            let help = "a key is letters, digits and underscores, with dots between the parts";
-            self.error(at, format!("`{word}` is no key"), help);
-        }
-        word.to_owned()
     }
 
     fn trivia(&mut self) {
@@ -475,10 +331,13 @@ impl Parser<'_> {
     fn describe(&self, at: usize) -> String {
         let rest = &self.text.source()[at..];
         let Some(first) = rest.chars().next() else { return "the end of the file".to_owned() };
+        if let Some(arrow) = ["->", "--"].into_iter().find(|arrow| rest.starts_with(arrow)) {
+            return format!("`{arrow}`");
+        }
         let word_length_max = 20;
         let word: String =
             rest.chars().take_while(|c| c.is_alphanumeric()).take(word_length_max).collect();
-        if word.is_empty() { format!("`{}`", first.escape_debug()) } else { format!("`{word}`") }
+        if word.is_empty() { format!("`{first}`") } else { format!("`{word}`") }
     }
 
     fn report_repeated(&mut self) {
@@ -501,7 +360,7 @@ impl Parser<'_> {
             let Some(first) = habit.first else { continue };
             let message = match habit.count {
                 1 => message.to_owned(),
-                count => format!("{message}, here and {} times more", count - 1),
+                count => format!("{message} ({count} places, of which this is the first)"),
             };
             let warning = Diagnostic::warning(rule, message).help(help);
             self.report.push(warning.at(self.text.place(first)));
@@ -518,7 +377,7 @@ fn slug(text: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect();
     if !slug.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-        slug.insert_str(0, "n");
+        slug.insert(0, 'n');
     }
     slug
 }

@@ -3,6 +3,7 @@
 use base::{Diagnostic, Place};
 
 use crate::limits::SOURCE_BYTES_MAX;
+use crate::lint::{Rule, inspect};
 use crate::lower::lower;
 use crate::parser::parse_syntax;
 use crate::report::Report;
@@ -25,9 +26,42 @@ pub struct Parsed {
 /// Never fails and never panics: all that is wrong is in the diagnostics, at once. Takes time in
 /// proportion to the source, which may have 32 MiB, 200,000 stages and a million edges.
 pub fn parse(file: &str, source: &str) -> Parsed {
-    let read = read(file, source);
-    let graph = (!read.report.has_errors()).then_some(read.graph);
-    Parsed { graph, document: read.document, diagnostics: read.report.finish() }
+    read(file, source).into()
+}
+
+/// [`parse`] and then [`crate::lint`], so that one reading tells all that is wrong: what a pipeline
+/// must pass before it may run. A text with syntax errors is not linted: its graph is not all there.
+pub fn load(file: &str, source: &str) -> Parsed {
+    load_with(file, source, &[])
+}
+
+/// [`load`], with rules of one's own.
+pub fn load_with(file: &str, source: &str, rules: &[&dyn Rule]) -> Parsed {
+    let mut read = read(file, source);
+    if read.is_whole {
+        inspect(&read.graph, Some(&read.document), rules, &mut read.report);
+    }
+    read.into()
+}
+
+impl Parsed {
+    /// The graph, with the warnings about it (`validate_or_raise` of 7.3).
+    ///
+    /// # Errors
+    /// All findings, when there are errors among them.
+    pub fn into_graph(self) -> Result<(Graph, Vec<Diagnostic>), Vec<Diagnostic>> {
+        match self.graph {
+            Some(graph) => Ok((graph, self.diagnostics)),
+            None => Err(self.diagnostics),
+        }
+    }
+}
+
+impl From<Read> for Parsed {
+    fn from(read: Read) -> Self {
+        let graph = (!read.report.has_errors()).then_some(read.graph);
+        Self { graph, document: read.document, diagnostics: read.report.finish() }
+    }
 }
 
 /// A text that was read, errors or not.

@@ -1,6 +1,8 @@
 //! Findings as they are made: bounded, counted, and at the end in the order of the text.
 
-use base::{Diagnostic, Severity};
+use std::collections::BTreeSet;
+
+use base::{Diagnostic, Place, Severity};
 
 use crate::limits::FINDINGS_MAX;
 
@@ -9,15 +11,23 @@ use crate::limits::FINDINGS_MAX;
 #[derive(Debug, Default)]
 pub struct Report {
     kept: Vec<Diagnostic>,
+    /// Places and messages of what was kept: a default block's mistake reaches every stage, and is
+    /// told once.
+    told: BTreeSet<(Option<Place>, String)>,
     counts: [usize; 3],
 }
 
 impl Report {
-    /// Adds a finding.
+    /// Adds a finding, unless the same was found at the same place before.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        let told = (diagnostic.place.clone(), diagnostic.message.clone());
+        if self.told.contains(&told) {
+            return;
+        }
         let count = &mut self.counts[diagnostic.severity as usize];
         *count += 1;
         if *count <= FINDINGS_MAX {
+            self.told.insert(told);
             self.kept.push(diagnostic);
         }
     }

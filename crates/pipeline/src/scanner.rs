@@ -232,6 +232,12 @@ impl<'a> Scanner<'a> {
         from + kept.strip_suffix(']').unwrap_or(line).len()
     }
 
+    /// Whether a string has just ended and more text touches it.
+    pub(crate) fn follows_quote(&self) -> bool {
+        self.source[..self.at].ends_with('"')
+            && self.peek().is_some_and(|c| c == '"' || c.is_alphanumeric())
+    }
+
     /// Whether a name and then `[` or `->` stand on this line.
     pub(crate) fn begins_statement(&self) -> bool {
         let mut ahead = self.clone();

@@ -56,6 +56,22 @@ impl Stylesheet {
         Ok(sheet)
     }
 
+    /// The stages that rules name.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.rules.keys().filter_map(|selector| match selector {
+            Selector::Id(id) => Some(id.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The classes that rules name.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = &str> {
+        self.rules.keys().filter_map(|selector| match selector {
+            Selector::Class(class) => Some(class.as_str()),
+            _ => None,
+        })
+    }
+
     /// What the rules say about a stage, property by property as in [`PROPERTIES`]: the most
     /// specific selector wins, id over class over shape over `*` (8.3).
     pub(crate) fn resolve(

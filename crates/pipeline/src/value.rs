@@ -34,6 +34,16 @@ pub(crate) enum BareError {
     NegativeDuration,
 }
 
+impl BareError {
+    /// What to write instead.
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            Self::Range => "write a number nearer to zero, or quote it if it is a text",
+            Self::NegativeDuration => "write a duration of zero or more",
+        }
+    }
+}
+
 impl Value {
     /// Reads an unquoted value; `true` beside it when the dialect wants it quoted.
     pub(crate) fn from_bare(text: &str) -> Result<(Self, bool), BareError> {
@@ -196,7 +206,7 @@ mod tests {
         let text = |text: &str| Value::String(text.to_owned());
         assert_eq!(bare("true"), Ok(Value::Boolean(true)));
         assert_eq!(bare("-42"), Ok(Value::Integer(-42)));
-        assert_eq!(bare("-3.14"), Ok(Value::Float(-3.14)));
+        assert_eq!(bare("-2.75"), Ok(Value::Float(-2.75)));
         assert_eq!(bare(".5"), Ok(Value::Float(0.5)));
         assert_eq!(bare("2.0"), Ok(Value::Integer(2)));
         assert_eq!(bare("15m"), Ok(Value::Duration { ms: 900_000 }));
