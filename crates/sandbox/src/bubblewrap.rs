@@ -16,6 +16,7 @@ use seccompiler::BpfProgram;
 
 use crate::plan::{INSIDE_ID, Plan, Step};
 use crate::supervise::{self, Ended, Leader, Pipes};
+use crate::system::{PROC_HIDDEN, PROC_READ_ONLY, proc_parts};
 use crate::usage::{self, Processes};
 use crate::{Access, Cancel, Command, Exit, Limits, SandboxError, Unfit, kernel};
 
@@ -273,6 +274,14 @@ impl Arguments {
         self.add([&"--new-session", &"--die-with-parent", &"--cap-drop", &"ALL"]);
         self.add([&"--uid", &id, &"--gid", &id, &"--hostname", &"sandbox"]);
         self.add([&"--proc", &"/proc", &"--dev", &"/dev"]);
+        // bubblewrap covers what it finds writable, and it looks at the directories' modes alone: to
+        // root's programs the files in them would be open.
+        for path in proc_parts(PROC_READ_ONLY) {
+            self.add([&"--ro-bind", &path, &path]);
+        }
+        for path in proc_parts(PROC_HIDDEN) {
+            self.add([&"--ro-bind", &"/dev/null", &path]);
+        }
     }
 
     fn steps(&mut self, plan: &Plan) -> Result<(), SandboxError> {

@@ -14,6 +14,7 @@ mod namespaces;
 mod open;
 mod plan;
 mod seccomp;
+mod self_test;
 mod supervise;
 mod system;
 mod toolchain;
@@ -21,6 +22,7 @@ mod usage;
 
 pub use error::{SandboxError, Unfit};
 pub use open::{Backend, Choice, Sandbox};
+pub use self_test::Escape;
 pub use toolchain::{Toolchain, Toolchains};
 
 use std::collections::BTreeMap;

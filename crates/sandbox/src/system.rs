@@ -45,6 +45,15 @@ const ETC_PREFIXES: &[&str] =
 const STANDARD_PATH: &[&str] =
     &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
+/// Parts of `/proc` that steer the machine. The kernel asks for the *host's* user 0 there, not for
+/// capabilities, and when we run as root, so does the program.
+pub(crate) const PROC_READ_ONLY: &[&str] =
+    &["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "mtrr"];
+
+/// Parts of `/proc` that tell of the machine's memory, keys and timers.
+pub(crate) const PROC_HIDDEN: &[&str] =
+    &["kcore", "keys", "timer_list", "kallsyms", "kpageflags", "kmsg"];
+
 /// What stands before any command's own mounts.
 #[derive(Debug)]
 pub(crate) struct System {
@@ -69,6 +78,11 @@ impl System {
         let path = inner_path(&toolchains);
         Self { steps, path, toolchains }
     }
+}
+
+/// Those parts of `/proc` that this kernel has.
+pub(crate) fn proc_parts(names: &[&str]) -> impl Iterator<Item = PathBuf> {
+    names.iter().map(|name| Path::new("/proc").join(name)).filter(|path| path.exists())
 }
 
 fn inner_path(toolchains: &Toolchains) -> String {

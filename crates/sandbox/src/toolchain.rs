@@ -59,11 +59,13 @@ pub(crate) fn detect(path: &[PathBuf], home: Option<&Path>) -> Toolchains {
         if !directory.is_absolute() || !seen.insert(directory.clone()) || !directory.is_dir() {
             continue;
         }
+        let owners = owners(directory, home);
         if of_the_system(directory) {
+            // After the toolchain, whose proxies it may hold (`/usr/local/cargo/bin`).
+            all.path.extend(owners.into_iter().map(|toolchain| toolchain.bin));
             all.path.push(directory.clone());
             continue;
         }
-        let owners = owners(directory, home);
         if owners.is_empty() {
             all.left_out.push(directory.clone());
         }
@@ -82,7 +84,7 @@ fn of_the_system(directory: &Path) -> bool {
 }
 
 fn owners(directory: &Path, home: Option<&Path>) -> Vec<Toolchain> {
-    if directory.ends_with(".cargo/bin") {
+    if directory.join("rustup").is_file() {
         return rustup(directory, home).into_iter().collect();
     }
     for (kind, marker) in SHIMS {
@@ -90,6 +92,9 @@ fn owners(directory: &Path, home: Option<&Path>) -> Vec<Toolchain> {
         if let Some(manager) = manager.filter(|_| directory.ends_with("shims")) {
             return versions_of(kind, manager);
         }
+    }
+    if of_the_system(directory) {
+        return Vec::new();
     }
     let Ok(real) = directory.canonicalize() else {
         return Vec::new();
@@ -101,17 +106,38 @@ fn owners(directory: &Path, home: Option<&Path>) -> Vec<Toolchain> {
     known_layout(&real).into_iter().collect()
 }
 
-/// The default toolchain of rustup: the programs in `.cargo/bin` are proxies that need its settings.
-fn rustup(cargo_bin: &Path, home: Option<&Path>) -> Option<Toolchain> {
-    let beside = cargo_bin.parent()?.with_file_name(".rustup");
-    let manager = std::env::var_os("RUSTUP_HOME").map_or(beside, PathBuf::from);
-    let manager = if manager.is_dir() { manager } else { home?.join(".rustup") };
-    let settings = fs::read_to_string(manager.join("settings.toml")).ok()?;
-    let name = settings.lines().find_map(|line| {
+/// The chosen toolchain of rustup: the programs beside `rustup` are proxies that need its settings.
+fn rustup(proxies: &Path, home: Option<&Path>) -> Option<Toolchain> {
+    let cargo = proxies.parent()?;
+    let places = [
+        std::env::var_os("RUSTUP_HOME").map(PathBuf::from),
+        Some(cargo.with_file_name(".rustup")),
+        Some(cargo.with_file_name("rustup")),
+        home.map(|home| home.join(".rustup")),
+    ];
+    let manager = places.into_iter().flatten().find(|place| place.join("toolchains").is_dir())?;
+    let settings = fs::read_to_string(manager.join("settings.toml")).unwrap_or_default();
+    let default = settings.lines().find_map(|line| {
         let (key, value) = line.split_once('=')?;
         (key.trim() == "default_toolchain").then(|| value.trim().trim_matches('"').to_owned())
-    })?;
-    installed("rustup", &manager.join("toolchains").join(name))
+    });
+    let name = std::env::var("RUSTUP_TOOLCHAIN").ok().or(default)?;
+    installed("rustup", &rustup_toolchain(&manager.join("toolchains"), &name)?)
+}
+
+/// `stable` stands for `stable-x86_64-unknown-linux-gnu`; a custom toolchain may be any path.
+fn rustup_toolchain(toolchains: &Path, name: &str) -> Option<PathBuf> {
+    let exact = toolchains.join(name);
+    if exact.is_dir() {
+        return Some(exact);
+    }
+    let of_host = format!("{name}-{}-", std::env::consts::ARCH);
+    let mut all: Vec<PathBuf> =
+        fs::read_dir(toolchains).ok()?.flatten().map(|entry| entry.path()).collect();
+    all.sort();
+    all.into_iter().find(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&of_host))
+    })
 }
 
 /// The versions that a manager's `version` file names, in its order.

@@ -12,6 +12,7 @@ use super::action::{Action, Mount};
 use super::identity::Identity;
 use super::landlock::Rules;
 use crate::plan::{INSIDE_ID, Plan, Step, c_string};
+use crate::system::{PROC_HIDDEN, PROC_READ_ONLY, proc_parts};
 use crate::{Access, SandboxError};
 
 /// Where the new root is put together; it must exist on every machine, and is hidden from us alone.
@@ -36,14 +37,6 @@ const DEVICE_LINKS: &[(&str, &str)] = &[
     ("/proc/self/fd/2", "/dev/stderr"),
     ("pts/ptmx", "/dev/ptmx"),
 ];
-
-/// Parts of `/proc` that steer the machine. The kernel asks for the *host's* user 0 there, not for
-/// capabilities, and when we run as root, so does the program.
-const PROC_READ_ONLY: &[&str] =
-    &["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "mtrr"];
-
-/// Parts of `/proc` that tell of the machine's memory, keys and timers.
-const PROC_HIDDEN: &[&str] = &["kcore", "keys", "timer_list", "kallsyms", "kpageflags", "kmsg"];
 
 const NO_SPECIAL: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
 
@@ -139,18 +132,12 @@ impl Build {
             options: Some(c"hidepid=2".to_owned()),
         }));
         self.writable.push((c"/proc".to_owned(), true));
-        for name in PROC_READ_ONLY {
-            let path = Path::new("/proc").join(name);
-            if path.exists() {
-                self.push(Action::Mount(bind_mount(&path, &path)?));
-                self.restrict(&path, libc::MOUNT_ATTR_RDONLY, true)?;
-            }
+        for path in proc_parts(PROC_READ_ONLY) {
+            self.push(Action::Mount(bind_mount(&path, &path)?));
+            self.restrict(&path, libc::MOUNT_ATTR_RDONLY, true)?;
         }
-        for name in PROC_HIDDEN {
-            let path = Path::new("/proc").join(name);
-            if path.exists() {
-                self.push(Action::Mount(bind_mount(Path::new("/dev/null"), &path)?));
-            }
+        for path in proc_parts(PROC_HIDDEN) {
+            self.push(Action::Mount(bind_mount(Path::new("/dev/null"), &path)?));
         }
         Ok(())
     }

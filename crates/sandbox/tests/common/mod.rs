@@ -1,5 +1,7 @@
 //! What the tests of programs share: a sandbox of each backend, and short ways to run in it.
 
+#![allow(dead_code, reason = "each file of tests uses a part of it")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
