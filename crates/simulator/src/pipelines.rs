@@ -47,7 +47,7 @@ pub fn pipeline(draw: &mut impl Draw) -> Graph {
         for _ in 0..draw.below(3) {
             let to = draw.one(&all).clone();
             let condition = if draw.percent(70) { *draw.one(&CONDITIONS) } else { "" };
-            let label: &str = draw.one(&LABELS);
+            let label = draw.one::<&str>(&LABELS);
             let mut way = edge(from, &to, label, condition);
             way.weight = i64::from(draw.below(3));
             way.loop_restart = draw.percent(5);
