@@ -281,3 +281,67 @@ impl fmt::Debug for Ledger {
 fn in_range(asked: u64, len: u64) -> Result<(), LedgerError> {
     if asked > len { Err(LedgerError::OutOfRange { asked, len }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::record::tests::record;
+
+    fn ledger(dir: &Path) -> (Ledger, Arc<Mutex<Connection>>) {
+        let key = LedgerKey::generate("example.com/factory", [7; 32]).unwrap();
+        let lock = schema::lock(dir).unwrap();
+        let (connection, path) = schema::open_writer(dir, key.name()).unwrap();
+        let connection = Arc::new(Mutex::new(connection));
+        let writer = Some(Writer::start(Arc::clone(&connection), path.clone(), key).unwrap());
+        let readers = Readers::Own { idle: Mutex::default() };
+        (Ledger::new(Inner { readers, writer, path, _lock: Some(lock) }), connection)
+    }
+
+    fn large() -> Record {
+        record("slug-1", json!("x".repeat(100_000)))
+    }
+
+    /// SQLite's bound on pages stands in for the disk: it gives the same error.
+    #[test]
+    fn a_full_disk_refuses_and_keeps_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, connection) = ledger(dir.path());
+        let bound = |pages: i64| {
+            let connection = connection.lock().unwrap();
+            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        };
+        ledger.append(vec![record("slug-1", json!(1))]).unwrap();
+        bound(40);
+        let error = ledger.append(vec![large(), large()]).unwrap_err();
+        assert!(matches!(error, LedgerError::Full { .. }), "{error:?}");
+        assert!(error.to_string().contains("free some space and try again"), "{error}");
+        assert!(matches!(ledger.put_body(&[1; 300_000]), Err(LedgerError::Full { .. })));
+        assert_eq!(ledger.len().unwrap(), 1);
+        // With space again it goes on where it was, and the tree has no trace of the failure.
+        bound(4000);
+        assert_eq!(ledger.append(vec![large(), large()]).unwrap()[0].sequence, 1);
+        let signed = ledger.checkpoint().unwrap();
+        let verifier = LedgerKey::generate("example.com/factory", [7; 32]).unwrap().verifier();
+        assert_eq!(signed.checkpoint().size, 3);
+        assert_eq!(ledger.verify(&[verifier], |_| {}).unwrap().signed_entries, 3);
+    }
+
+    /// After a failure that says nothing about what the disk holds, nothing more is written.
+    #[test]
+    fn a_failed_write_stops_the_writer_until_the_ledger_is_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, connection) = ledger(dir.path());
+        ledger.append(vec![record("slug-1", json!(1))]).unwrap();
+        connection.lock().unwrap().execute_batch("ALTER TABLE entries RENAME TO gone").unwrap();
+        let first = ledger.append(vec![record("slug-1", json!(2))]).unwrap_err();
+        assert!(matches!(first, LedgerError::Database { .. }), "{first:?}");
+        connection.lock().unwrap().execute_batch("ALTER TABLE gone RENAME TO entries").unwrap();
+        let second = ledger.append(vec![record("slug-1", json!(2))]).unwrap_err();
+        assert!(matches!(second, LedgerError::Stopped { .. }), "{second:?}");
+        drop((ledger, connection));
+        let (ledger, _) = self::ledger(dir.path());
+        assert_eq!(ledger.append(vec![record("slug-1", json!(2))]).unwrap()[0].sequence, 1);
+    }
+}
