@@ -1,0 +1,302 @@
+//! The gate that asks what else would have passed: degenerate programs, and sabotaged copies of this
+//! very build.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use base::{RequirementId, ScenarioId};
+use sandbox::Exit;
+use scenario::{
+    Call, Mutant, PlaySettings, Played, Player, Strength, World, mutants, play, side_by_side,
+    variants,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::export::ExportError;
+use crate::gate::GateEvidence;
+use crate::in_write_set;
+use crate::integrity::is_test;
+use crate::prove::{Advance, Bench, Finding, ProofError};
+
+/// A proof that lets more than half of what harms a build pass shows nothing by passing it. Higher
+/// levels of autonomy ask for more; this is what no build ships below.
+pub const CAUGHT_SHARE_MIN: f64 = 0.5;
+
+/// What was tried against the scenarios.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrengthEvidence {
+    pub degenerates: Strength,
+    pub mutants: Vec<TriedMutant>,
+    /// Mutants that a scenario or visible check caught.
+    pub caught: usize,
+    /// Mutants that behave differently on a generated call, and that nothing caught.
+    pub survived: usize,
+    /// Mutants that no generated call tells from the build; in neither number.
+    pub equivalent: usize,
+    /// Mutants that did not build; in neither number.
+    pub not_built: usize,
+}
+
+/// A sabotaged copy and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriedMutant {
+    pub mutant: Mutant,
+    pub fate: Fate,
+}
+
+/// What became of a sabotaged copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    CaughtByScenario {
+        scenario: ScenarioId,
+    },
+    /// By an example of the intent or a check of the line, which the builder can see too.
+    CaughtByCheck {
+        check: String,
+    },
+    NotBuilt,
+    Equivalent,
+    /// `call` shows the difference; a scenario on these requirements would have caught it.
+    Survived {
+        call: Call,
+        requirements: Vec<RequirementId>,
+    },
+}
+
+pub(crate) fn gate(
+    bench: &Bench<'_>,
+    slowest_ms: u64,
+    advance: Advance<'_>,
+) -> Result<Finding, ProofError> {
+    let input = bench.input;
+    let degenerates = scenario::strength(input.intent, input.scenarios);
+    let saboteur = Saboteur::new(bench, slowest_ms);
+    let mutants = mutants(
+        &targets(bench),
+        input.settings.seeds.first().copied().unwrap_or(0),
+        input.settings.mutants,
+    );
+    let tried = saboteur.try_all(mutants, advance)?;
+    Ok(judge(degenerates, tried))
+}
+
+/// What is sabotaged: the program files that this build changed and was allowed to; where it changed
+/// none, all that it was allowed to.
+fn targets(bench: &Bench<'_>) -> BTreeMap<String, String> {
+    let changed: BTreeSet<String> = bench.product.changed_since(&bench.base).into_iter().collect();
+    let own = |only_changed: bool| -> BTreeMap<String, String> {
+        let files = bench.product.entries.iter();
+        files
+            .filter(|(path, _)| !only_changed || changed.contains(*path))
+            .filter(|(path, _)| {
+                let allowed = &bench.input.intent.interface.files;
+                allowed.iter().any(|pattern| in_write_set(pattern, path)) && !is_test(path)
+            })
+            .filter_map(|(path, entry)| Some((path.clone(), entry.text.clone()?)))
+            .collect()
+    };
+    let changed = own(true);
+    if changed.is_empty() { own(false) } else { changed }
+}
+
+fn judge(degenerates: Strength, mutants: Vec<TriedMutant>) -> Finding {
+    let count = |wanted: fn(&Fate) -> bool| mutants.iter().filter(|one| wanted(&one.fate)).count();
+    let caught =
+        count(|fate| matches!(fate, Fate::CaughtByScenario { .. } | Fate::CaughtByCheck { .. }));
+    let survived = count(|fate| matches!(fate, Fate::Survived { .. }));
+    let equivalent = count(|fate| matches!(fate, Fate::Equivalent));
+    let not_built = count(|fate| matches!(fate, Fate::NotBuilt));
+    let alive: Vec<&str> = degenerates.survivors().map(|one| one.name.as_str()).collect();
+    let (stopped, programs) = degenerates.caught();
+    let harmful = caught + survived;
+    let enough = harmful >= policy::SABOTAGED_MIN as usize;
+    let weak = enough && (caught as f64) < CAUGHT_SHARE_MIN * harmful as f64;
+    let mut summary = format!(
+        "{stopped} of {programs} degenerate programs and {caught} of {harmful} sabotaged builds caught"
+    );
+    if equivalent > 0 {
+        summary.push_str(&format!(" ({equivalent} more did no harm)"));
+    }
+    if !alive.is_empty() {
+        summary.push_str(&format!("; `{}` would pass", alive.join("`, `")));
+    }
+    if weak {
+        summary.push_str("; more than half of what harms it would pass: add scenarios");
+    }
+    Finding {
+        passed: alive.is_empty() && !weak,
+        summary,
+        disclosures: Vec::new(),
+        feedback: Vec::new(),
+        evidence: GateEvidence::Strength(StrengthEvidence {
+            degenerates,
+            mutants,
+            caught,
+            survived,
+            equivalent,
+            not_built,
+        }),
+    }
+}
+
+/// Tries sabotaged copies of one build.
+struct Saboteur<'a> {
+    bench: &'a Bench<'a>,
+    play: PlaySettings,
+    seed: u64,
+}
+
+/// What can be observed of one call. The wording of messages is the builder's own.
+type Behaviour = (Exit, Vec<u8>, bool, BTreeMap<String, Vec<u8>>);
+
+impl<'a> Saboteur<'a> {
+    fn new(bench: &'a Bench<'a>, slowest_ms: u64) -> Self {
+        /// Times slower than the build's slowest play before a copy counts as hanging: copies that
+        /// loop for ever are common, and each would cost the whole limit.
+        const SLOWER_MAX: u64 = 20;
+        /// A busy machine can stop any program for this long.
+        const WALL_MIN: Duration = Duration::from_secs(2);
+        let mut play = bench.input.settings.play.clone();
+        let patience = Duration::from_millis(slowest_ms.saturating_mul(SLOWER_MAX)).max(WALL_MIN);
+        play.limits.wall = play.limits.wall.min(patience);
+        let seed = bench.input.settings.seeds.first().copied().unwrap_or(0);
+        Self { bench, play, seed }
+    }
+
+    fn try_all(
+        &self,
+        mutants: Vec<Mutant>,
+        advance: Advance<'_>,
+    ) -> Result<Vec<TriedMutant>, ProofError> {
+        let calls = self.calls()?;
+        let total = mutants.len();
+        let mut done = 0;
+        let job = |index: usize| self.fate(&mutants[index], &calls);
+        let fates = side_by_side(total, self.play.threads, &job, &mut |_| {
+            done += 1;
+            advance(done, total);
+        });
+        let fates: Result<Vec<Fate>, ProofError> = fates.into_iter().collect();
+        let tried = mutants.iter().cloned().zip(fates?);
+        Ok(tried.map(|(mutant, fate)| TriedMutant { mutant, fate }).collect())
+    }
+
+    fn player<'p>(&'p self, product: &'p Path) -> Player<'p> {
+        Player {
+            sandbox: self.bench.workshop.sandbox,
+            cancel: self.bench.workshop.cancel,
+            product,
+            interface: &self.bench.input.intent.interface,
+            settings: &self.play,
+        }
+    }
+
+    /// Generated calls, with what the build itself does on each; those on which it does not do the
+    /// same twice are left out.
+    fn calls(&self) -> Result<Vec<(Call, Behaviour)>, ProofError> {
+        let input = self.bench.input;
+        let calls = variants(input.intent, input.scenarios, self.seed, input.settings.variants);
+        let player = self.player(self.bench.built());
+        let job = |index: usize| {
+            let first = self.behaviour(&player, &calls[index], 0)?;
+            let second = self.behaviour(&player, &calls[index], 1)?;
+            Ok((first == second).then_some(first))
+        };
+        let seen = side_by_side(calls.len(), self.play.threads, &job, &mut |_| ());
+        let seen: Result<Vec<Option<Behaviour>>, ProofError> = seen.into_iter().collect();
+        Ok(calls
+            .iter()
+            .cloned()
+            .zip(seen?)
+            .filter_map(|(call, seen)| Some((call, seen?)))
+            .collect())
+    }
+
+    fn behaviour(
+        &self,
+        player: &Player<'_>,
+        call: &Call,
+        seed: u64,
+    ) -> Result<Behaviour, ProofError> {
+        let mut world = player.world(seed).map_err(ProofError::World)?;
+        for (path, content) in &call.files {
+            world.write_file(path, content.as_bytes()).map_err(ProofError::World)?;
+        }
+        let env = call.env.iter().cloned().collect();
+        let finished =
+            world.run(&call.words, call.stdin.as_bytes(), &env).map_err(ProofError::World)?;
+        if finished.exit == Exit::Cancelled {
+            return Err(ProofError::Cancelled);
+        }
+        let files = world.files().map_err(ProofError::World)?;
+        Ok((finished.exit, finished.stdout, finished.stderr.is_empty(), files))
+    }
+
+    fn fate(&self, mutant: &Mutant, calls: &[(Call, Behaviour)]) -> Result<Fate, ProofError> {
+        let input = self.bench.input;
+        let stage = self.bench.workshop.stage(input.product)?;
+        let file = stage.path().join(&mutant.file);
+        std::fs::write(&file, &mutant.content).map_err(ExportError::io("write", &file))?;
+        if let Some(build) = &input.intent.interface.build
+            && !self.bench.workshop.run(stage.path(), build)?.passed
+        {
+            return Ok(Fate::NotBuilt);
+        }
+        let player = self.player(stage.path());
+        for scenario in input.scenarios {
+            match player.trajectory(scenario, self.seed).played {
+                Played::Satisfied => {}
+                Played::Failed(_) => {
+                    return Ok(Fate::CaughtByScenario { scenario: scenario.id.clone() });
+                }
+                Played::Undecided { reason } => {
+                    return Err(self.undecided(scenario.id.to_string(), reason));
+                }
+            }
+        }
+        if let Some(check) = self.failed_example(&player)? {
+            return Ok(Fate::CaughtByCheck { check });
+        }
+        for (call, right) in calls {
+            if self.behaviour(&player, call, 0)? != *right {
+                return self.harmful(stage.path(), call);
+            }
+        }
+        Ok(Fate::Equivalent)
+    }
+
+    fn failed_example(&self, player: &Player<'_>) -> Result<Option<String>, ProofError> {
+        let intent = self.bench.input.intent;
+        let stated = intent.requirements.iter().chain(&intent.constraints);
+        for example in stated.flat_map(|requirement| &requirement.examples) {
+            let mut world = player.world(0).map_err(ProofError::World)?;
+            match play(&example.steps, &mut world) {
+                Played::Satisfied => {}
+                Played::Failed(_) => return Ok(Some(example.text.clone())),
+                Played::Undecided { reason } => {
+                    return Err(self.undecided(example.text.clone(), reason));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A copy that does harm, unless a check of the line, the dearest judge, sees it.
+    fn harmful(&self, product: &Path, call: &Call) -> Result<Fate, ProofError> {
+        for check in self.bench.input.checks {
+            if !self.bench.workshop.run(product, check)?.passed {
+                return Ok(Fate::CaughtByCheck { check: check.clone() });
+            }
+        }
+        Ok(Fate::Survived { call: call.clone(), requirements: call.requirements.clone() })
+    }
+
+    fn undecided(&self, scenario: String, reason: String) -> ProofError {
+        if self.bench.workshop.cancel.is_pulled() {
+            return ProofError::Cancelled;
+        }
+        ProofError::Undecided { scenario, reason }
+    }
+}
