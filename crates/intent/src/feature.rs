@@ -9,13 +9,17 @@ use gherkin::{Feature, GherkinEnv};
 use crate::args::Attached;
 use crate::gherkin_text::{
     Outline, cell_slip, doc_string, explain, foreign_language, skip_to, swallowed, tag_offset,
+    trimmed,
 };
 use crate::steps::{StepKeyword, read_step};
 use crate::text::{Doc, Slip};
 use crate::{Interface, Scenario, Step, StepKind};
 
-/// Larger than any feature that a person writes, and small enough that parsing stays instant.
-pub const FEATURE_BYTES_MAX: usize = 256 * 1024;
+/// Larger than any feature that a person writes, in bytes and in lines, and small enough that a
+/// parser whose time grows with their square stays quick.
+pub const FEATURE_BYTES_MAX: usize = 128 * 1024;
+/// See [`FEATURE_BYTES_MAX`].
+pub const FEATURE_LINES_MAX: usize = 5000;
 
 /// Each scenario is played several times, each time in a fresh sandbox; a table that asks for more
 /// than this is a generator's, not a person's.
@@ -31,15 +35,18 @@ pub fn parse_feature(
     interface: &Interface,
 ) -> Result<Vec<Scenario>, Vec<Diagnostic>> {
     let doc = Doc { file, source };
-    if source.len() > FEATURE_BYTES_MAX {
-        let message =
-            format!("{} bytes, and a feature has at most {FEATURE_BYTES_MAX}", source.len());
+    if source.len() > FEATURE_BYTES_MAX || source.lines().count() > FEATURE_LINES_MAX {
+        let message = format!(
+            "a feature has at most {FEATURE_BYTES_MAX} bytes and {FEATURE_LINES_MAX} lines"
+        );
         return Err(vec![doc.error(0, "too-large", message).help("split it into several files")]);
     }
+    let source = trimmed(source);
+    let doc = Doc { file, source: &source };
     if let Some(foreign) = foreign_language(doc) {
         return Err(vec![foreign]);
     }
-    let feature = match Feature::parse(source, GherkinEnv::default()) {
+    let feature = match Feature::parse(&source, GherkinEnv::default()) {
         Ok(feature) => feature,
         Err(error) => return Err(vec![explain(doc, &error.to_string())]),
     };

@@ -24,6 +24,25 @@ const BLOCK_KEYWORDS: [&str; 9] = [
     "Scenarios",
 ];
 
+/// `source` without white space at the ends of lines, but for doc strings, which mean theirs.
+///
+/// No line or column moves. The crate's time grows with the square of a run of white space.
+pub(crate) fn trimmed(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut fence: Option<&str> = None;
+    for line in lines(source, 0) {
+        let mark = FENCES.into_iter().find(|mark| line.text.trim_start().starts_with(mark));
+        match (fence, mark) {
+            (Some(open), Some(mark)) if open == mark => fence = None,
+            (None, Some(mark)) => fence = Some(mark),
+            _ => {}
+        }
+        out.push_str(if fence.is_some() { line.text } else { line.text.trim_end() });
+        out.push('\n');
+    }
+    out
+}
+
 /// The first byte at or after `from` that is neither blank nor in a comment: where a thing starts
 /// whose span includes the comments above it.
 pub(crate) fn skip_to(source: &str, from: usize) -> usize {

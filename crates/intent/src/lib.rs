@@ -25,7 +25,7 @@ mod wording;
 pub use check::{CheckMode, check};
 pub use document::INTENT_BYTES_MAX;
 pub use example::EXAMPLE_FORMS;
-pub use feature::{FEATURE_BYTES_MAX, SCENARIOS_MAX, parse_feature};
+pub use feature::{FEATURE_BYTES_MAX, FEATURE_LINES_MAX, SCENARIOS_MAX, parse_feature};
 pub use model::*;
 pub use seal::{SIGNATURE_NAMESPACE, SealBreak, SealBreakKind, SealError};
 pub use steps::{StepForm, StepKeyword, step_forms};

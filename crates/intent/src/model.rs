@@ -12,15 +12,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Intent {
     pub id: IntentId,
+    /// What a person calls it; not empty.
     pub title: String,
+    /// The line that builds it.
     pub line: LineId,
     /// Who answers for it: the principal in the factory's allowed signers, an e-mail address.
     pub owner: String,
     /// The autonomy asked for, 0 to 5.
     pub level: u8,
+    /// What a run of it may spend.
     pub budget: Budget,
     /// What satisfaction's lower bound must reach, in (0, 1).
     pub satisfaction: f64,
+    /// What it is for, in prose.
     pub goal: String,
     /// `R1…`, in order.
     pub requirements: Vec<Requirement>,
@@ -32,8 +36,11 @@ pub struct Intent {
 /// What a run may spend at the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Budget {
+    /// Money, above 0.
     pub cost: MicroUsd,
+    /// Tokens read and written, above 0.
     pub tokens: Tokens,
+    /// Time on the clock from start to end, above 0.
     pub wall: Duration,
 }
 
@@ -74,10 +81,13 @@ pub struct Interface {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
     pub id: ScenarioId,
+    /// Its title, placeholders filled.
     pub name: String,
     /// From its tags and its feature's.
     pub requirements: Vec<RequirementId>,
+    /// Background steps first.
     pub steps: Vec<Step>,
+    /// Its line, or its row's in an outline.
     pub place: Place,
 }
 
@@ -95,42 +105,26 @@ pub struct Step {
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// A file in the working directory, before anything runs. `path` is relative and stays inside.
-    GivenFile {
-        path: String,
-        content: String,
-    },
+    GivenFile { path: String, content: String },
     /// What the next run reads on standard input.
-    GivenStdin {
-        content: String,
-    },
+    GivenStdin { content: String },
     /// The next runs see this variable.
-    GivenEnv {
-        name: String,
-        value: String,
-    },
+    GivenEnv { name: String, value: String },
     /// Run a declared command: its name, then arguments.
-    Run {
-        words: Vec<String>,
-    },
-    ExitIs {
-        code: i32,
-    },
+    Run { words: Vec<String> },
+    /// The exit code, 0 to 255.
+    ExitIs { code: i32 },
     /// Any code but 0.
     ExitIsFailure,
-    Output {
-        stream: Stream,
-        expect: Expect,
-    },
-    File {
-        path: String,
-        expect: FileExpect,
-    },
+    /// What the run wrote.
+    Output { stream: Stream, expect: Expect },
+    /// What the run left in the working directory.
+    File { path: String, expect: FileExpect },
     /// The last run took no longer than this.
-    Within {
-        limit: Duration,
-    },
+    Within { limit: Duration },
 }
 
+/// Where a run writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
@@ -159,6 +153,7 @@ pub enum Expect {
     NotEmpty,
 }
 
+/// What is expected of a file after a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileExpect {

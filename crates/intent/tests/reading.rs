@@ -9,9 +9,21 @@ use intent::{CheckMode, Intent, Scenario, StepForm, parse_feature, step_forms};
 
 const ROMAN: &str = include_str!("roman.md");
 const FEATURE: &str = include_str!("roman.feature");
+const DOCS: &str = include_str!("../../../docs/intent-format.md");
 
+/// The findings as a person sees them. None is shown whose rule the documentation does not explain.
 fn findings(found: &[Diagnostic]) -> String {
-    found.iter().fold(String::new(), |text, finding| text + &finding.to_string() + "\n")
+    let text = found.iter().map(|finding| {
+        let rule = format!("`{}`", finding.rule);
+        let severity = format!("{:?}", finding.severity).to_lowercase();
+        let row = DOCS.lines().find(|line| {
+            let cells: Vec<&str> = line.split(" | ").collect();
+            cells[0].contains(&rule) && cells.get(1).is_some_and(|cell| cell.contains(&severity))
+        });
+        assert!(row.is_some(), "{rule} of severity {severity} is not documented");
+        format!("{finding}\n")
+    });
+    text.collect()
 }
 
 fn roman() -> Intent {
@@ -152,7 +164,11 @@ fn section_findings() {
         ("- files: `roman.py`", "- build: `make`\n- build: `make again`\n- files: `roman.py`"),
     ];
     let cases = cases.map(|(from, to)| (to, check_with(from, to)));
-    let more = [("(nothing)", check("")), ("+++ alone", check("+++\n+++\n"))];
+    let more = [
+        ("too large", check(&" ".repeat(intent::INTENT_BYTES_MAX + 1))),
+        ("(nothing)", check("")),
+        ("+++ alone", check("+++\n+++\n")),
+    ];
     insta::assert_snapshot!(report(cases.into_iter().chain(more)));
 }
 
@@ -160,6 +176,30 @@ fn section_findings() {
 fn every_form_of_the_library_is_read() {
     let cases = step_forms().iter().map(|form| (form.pattern, check_steps(&instance(form))));
     insta::assert_snapshot!(report(cases));
+}
+
+#[test]
+fn every_form_is_documented() {
+    for form in step_forms() {
+        let line = format!("- `{}`: {}", form.pattern, form.doc);
+        assert!(DOCS.lines().any(|doc| doc.starts_with(&line)), "not in the documentation: {line}");
+    }
+    for form in intent::EXAMPLE_FORMS {
+        assert!(DOCS.contains(&format!("| {form} |")), "not in the documentation: {form}");
+    }
+}
+
+#[test]
+fn the_documented_example_is_strong() {
+    let block = |language: &str| {
+        let (_, rest) = DOCS.split_once(&format!("```{language}\n")).expect("a fenced block");
+        rest.split_once("```\n").expect("its end").0
+    };
+    let (intent, warnings) = Intent::parse("intent.md", block("markdown")).unwrap();
+    assert_eq!(findings(&warnings), "");
+    let scenarios = parse_feature("f.feature", block("gherkin"), &intent.interface).unwrap();
+    let found = intent::check(&intent, &scenarios, CheckMode::Build);
+    insta::assert_snapshot!(findings(&found));
 }
 
 /// A scenario that uses the form once.
@@ -237,6 +277,7 @@ fn feature_findings() {
     let with = |rest: &str| check_feature(&format!("{outline}{rest}"));
     let cases = [
         ("(nothing)", check_feature("")),
+        ("too many lines", check_feature(&"\n".repeat(intent::FEATURE_LINES_MAX + 1))),
         ("no feature", check_feature("Scenario: s\n  When I run \"roman\"\n")),
         ("no scenario", check_feature("Feature: f\n")),
         (
