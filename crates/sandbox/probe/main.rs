@@ -114,7 +114,7 @@ fn host_environment(targets: &Targets) -> Attempt {
     for entry in fs::read_dir("/proc").map_err(told)?.flatten() {
         let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
         readable += 1;
-        if !wanted.is_empty() && environment.windows(wanted.len()).any(|part| part == wanted) {
+        if !wanted.is_empty() && environment.split(|byte| *byte == 0).any(|pair| pair == wanted) {
             return Ok(format!("{}/environ", entry.path().display()));
         }
     }
@@ -156,13 +156,18 @@ fn host_process(targets: &Targets) -> Attempt {
             continue;
         };
         seen += 1;
-        // The 22nd field; the second, in parentheses, may hold spaces.
-        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-        if after.split_whitespace().nth(19) == Some(&targets["start"]) {
+        if identity(&stat).as_ref() == Some(&targets["process"]) {
             return answered(unsafe { kill(pid, 0) });
         }
     }
     Err(format!("{seen} processes are in sight, none of the host"))
+}
+
+/// The name, and the 22nd field, the time of start; the name stands in parentheses and may hold spaces.
+fn identity(stat: &str) -> Option<String> {
+    let (before, after) = stat.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
+    Some(format!("{name} {}", after.split_whitespace().nth(19)?))
 }
 
 /// In the control run only in namespaces of its own, so that the host is not touched.

@@ -98,18 +98,11 @@ impl Host {
 
     /// The probe's arguments; `token` is what its datagram carries.
     fn targets(&self, token: &str, readonly: &str) -> io::Result<Vec<String>> {
-        let stat = fs::read_to_string("/proc/self/stat")?;
-        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-        let start = after.split_whitespace().nth(19).unwrap_or_default();
-        // The longest variable is the least likely to be anybody else's too.
-        let environment = fs::read("/proc/self/environ")?;
-        let secret = environment.split(|byte| *byte == 0).max_by_key(|pair| pair.len());
-        let secret = String::from_utf8_lossy(secret.unwrap_or_default()).into_owned();
         let pairs = [
+            ("process", own_identity()?),
+            ("secret", own_secret()?),
             ("inside", if token == "inside" { "yes" } else { "no" }.to_owned()),
             ("token", token.to_owned()),
-            ("secret", secret),
-            ("start", start.to_owned()),
             ("canary", self.path("canary")),
             ("outside", self.path(&format!("made-{token}"))),
             ("readonly", format!("{readonly}/made")),
@@ -237,6 +230,25 @@ impl Host {
             }
         }
     }
+}
+
+/// Our name and time of start, as the probe reads them of any process.
+fn own_identity() -> io::Result<String> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (before, after) = stat.rsplit_once(')').unwrap_or_default();
+    let (_, name) = before.split_once('(').unwrap_or_default();
+    let start = after.split_whitespace().nth(19).unwrap_or_default();
+    Ok(format!("{name} {start}"))
+}
+
+/// The longest variable of our environment, the least likely to be anybody else's too, but none
+/// that programs inside are given anyway.
+fn own_secret() -> io::Result<String> {
+    const GIVEN: [&str; 5] = ["PATH=", "HOME=", "LANG=", "TMPDIR=", "PWD="];
+    let environment = fs::read("/proc/self/environ")?;
+    let pairs = environment.split(|byte| *byte == 0).filter_map(|pair| str::from_utf8(pair).ok());
+    let ours = pairs.filter(|pair| !GIVEN.iter().any(|given| pair.starts_with(given)));
+    Ok(ours.max_by_key(|pair| pair.len()).unwrap_or_default().to_owned())
 }
 
 /// The probe's lines. Of its datagram, only we know whether it came.
