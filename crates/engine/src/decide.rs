@@ -120,7 +120,7 @@ impl Draft<'_> {
             return Err(Refusal::OtherRun { action: action.clone(), run });
         }
         let never = || Refusal::NeverAsked { action: action.clone() };
-        let number = self.plan.number(&action.stage).ok_or_else(never)?;
+        let number = self.plan.number_near(self.cursor.at, &action.stage).ok_or_else(never)?;
         let told = (action.visit, action.attempt);
         if action.visit == 0 || told > self.reached(number) {
             return Err(never());
@@ -217,10 +217,16 @@ impl Draft<'_> {
         let (visits, _) = self.reached(self.cursor.at);
         if visits >= step.visits_max {
             let times = step.visits_max;
-            return self.hold(format!("stage `{stage}` may be entered {times} times (max_visits)"));
+            let last = self.cursor.last.as_ref().filter(|last| last.status == Status::Fail);
+            let why =
+                last.map_or_else(String::new, |last| format!("; last failure: {}", last.note));
+            let reason = format!("stage `{stage}` may be entered {times} times (max_visits){why}");
+            return self.hold(reason);
+        }
+        if step.handler != Handler::Ship {
+            return self.start_attempt(visits + 1, 1);
         }
         match self.level() {
-            _ if step.handler != Handler::Ship => self.start_attempt(visits + 1, 1),
             LIGHTS_OFF => self.start_attempt(visits + 1, 1),
             0 => self.hold(format!(
                 "stage `{stage}` may not ship what is not proven: \

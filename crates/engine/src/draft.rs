@@ -83,7 +83,7 @@ impl<'s> Draft<'s> {
                 return self.plan.initial.get(key).map(String::as_str);
             }
             let mut written = None;
-            context_changes(self.plan, event, &mut |name, value| {
+            context_changes(self.plan, self.cursor.at, event, &mut |name, value| {
                 if name == key {
                     written = Some(value);
                 }

@@ -110,6 +110,19 @@ impl Plan {
         self.numbers.get(stage).copied()
     }
 
+    /// The same, fast where the stage is the one that `near` numbers, as it nearly always is.
+    pub(crate) fn number_near(&self, near: usize, stage: &StageId) -> Option<usize> {
+        if self.steps[near].id == *stage { Some(near) } else { self.number(stage) }
+    }
+
+    /// The number of the stage that follows `from`, fast where one of its first edges leads there.
+    pub(crate) fn number_after(&self, from: usize, stage: &StageId) -> Option<usize> {
+        /// Edges to look at before the map of all stages is quicker.
+        const EDGES: usize = 4;
+        let mut ways = self.steps[from].ways.iter().take(EDGES).map(|way| way.to);
+        ways.find(|to| self.steps[*to].id == *stage).or_else(|| self.number(stage))
+    }
+
     fn connect(&mut self, graph: &Graph) -> Result<(), Refusal> {
         for edge in graph.edges() {
             let (Some(from), Some(to)) = (self.number(&edge.from), self.number(&edge.to)) else {

@@ -229,7 +229,7 @@ pub fn apply(state: &mut State, event: &Event) {
         _ => {}
     }
     let context = &mut state.context;
-    context_changes(&state.plan, event, &mut |key, value| match value {
+    context_changes(&state.plan, at, event, &mut |key, value| match value {
         None => drop(context.remove(&*key)),
         Some(value) => match context.get_mut(&*key) {
             // Most keys are written at every stage: their buffers are kept.
@@ -253,18 +253,20 @@ pub(crate) fn is_recorded(status: Status) -> bool {
 }
 
 /// What an event writes into the context, or removes from it, in order; later writes win. A restart
-/// is not told here: it sets the whole context back.
+/// is not told here: it sets the whole context back. `near` is the stage that the event most likely
+/// speaks of.
 pub(crate) fn context_changes<'e>(
     plan: &Plan,
+    near: usize,
     event: &'e Event,
     write: &mut dyn FnMut(Cow<'e, str>, Option<&'e str>),
 ) {
-    let role_of = |stage| plan.number(stage).map(|number| &plan.steps[number]);
+    let step_of = |stage| plan.number_near(near, stage).map(|number| &plan.steps[number]);
     match event {
         Event::StageStarted { stage, .. } => {
             write("current_node".into(), Some(stage.as_str()));
             // Whoever may change the build takes away what was proved of the build before.
-            if role_of(stage).is_some_and(|s| matches!(s.handler, Handler::Agent | Handler::Tool)) {
+            if step_of(stage).is_some_and(|s| matches!(s.handler, Handler::Agent | Handler::Tool)) {
                 write(LEVEL.into(), None);
                 write(LEVEL_REASON.into(), None);
             }
@@ -277,7 +279,7 @@ pub(crate) fn context_changes<'e>(
             if let Some(label) = &outcome.preferred_label {
                 write("preferred_label".into(), Some(label));
             }
-            if role_of(stage).is_some_and(|s| matches!(s.role, Role::Work | Role::Human)) {
+            if step_of(stage).is_some_and(|s| matches!(s.role, Role::Work | Role::Human)) {
                 write("last_stage".into(), Some(stage.as_str()));
             }
             if *attempt > 1 {
@@ -375,7 +377,8 @@ impl Cursor {
             }
             Event::EdgeTaken { from, to, .. } => {
                 self.expect(plan, from, None);
-                self.at = plan.number(to).expect("an edge leads to a stage of its graph");
+                self.at =
+                    plan.number_after(self.at, to).expect("an edge leads to a stage of its graph");
                 (self.visit, self.attempt) = (0, 0);
                 self.routed += 1;
                 self.stand = Stand::Entering;

@@ -7,7 +7,7 @@ use simulator::{Defect, check_schedule};
 
 /// Schedules that a plain test run plays: what two cores play in a few seconds without
 /// optimisation. `DARK_SIMULATOR_SCHEDULES` plays more, from `DARK_SIMULATOR_SEED` on.
-const SCHEDULES: u64 = 20_000;
+const SCHEDULES: u64 = 10_000;
 
 /// Schedules within which each planted mistake must be found.
 const SCHEDULES_TO_FIND: u64 = 3_000;
