@@ -5,9 +5,21 @@
 //! the messages are for, who may see them (the caller checks labels first), and where calls are
 //! recorded (the caller does that, in the ledger).
 
+mod catalogue;
+mod hosted;
 mod local;
+mod net;
+mod price;
+mod recorded;
+mod scripted;
+mod store;
 
+pub use catalogue::{Endpoint, Entry, Options, State, list, open};
 pub use local::{CONTEXT_TOKENS_MAX, Local};
+pub use price::{PRICES_DATED, Price};
+pub use recorded::Recorded;
+pub use scripted::Scripted;
+pub use store::{PullCallback, PullError, PullProgress, SourceError, Status, pull, status};
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -96,6 +108,12 @@ pub trait Model: Send + Sync {
 
     /// The lineage that shares blind spots, lower case: `qwen`, `claude`, `gpt`, `gemini`, `scripted`.
     fn family(&self) -> &str;
+
+    /// What a million tokens cost; nothing, for a model that runs here. `None` when it is not known: a reply's
+    /// cost is then 0 and means nothing, and a budget in money cannot bound it.
+    fn price(&self) -> Option<Price> {
+        Some(Price::default())
+    }
 
     /// Answers `request`, telling `progress` about it at least once a second while tokens come;
     /// `Break` ends the call soon with what is there.

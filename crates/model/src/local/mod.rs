@@ -123,7 +123,9 @@ impl<'a> Call<'a> {
         request: &'a Request,
         progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Self, ModelError> {
-        let prompt = chat(request, &loaded.tokens);
+        let prompt = chat(request, &loaded.tokens).map_err(|error| {
+            failed(ModelErrorKind::Rejected, format!("the messages cannot be encoded: {error}"))
+        })?;
         let needed = prompt.len() + request.tokens_max as usize;
         if needed > CONTEXT_TOKENS_MAX {
             let reason = format!(
@@ -239,7 +241,7 @@ impl<'a> Call<'a> {
 }
 
 /// The messages in Qwen's ChatML form, ready for the assistant's answer.
-fn chat(request: &Request, tokens: &Tokens) -> Vec<u32> {
+fn chat(request: &Request, tokens: &Tokens) -> candle_core::Result<Vec<u32>> {
     let mut out = Vec::new();
     for message in &request.messages {
         let role = match message.role {
@@ -248,13 +250,13 @@ fn chat(request: &Request, tokens: &Tokens) -> Vec<u32> {
             Role::Assistant => "assistant",
         };
         out.push(tokens.start);
-        tokens.encode(&format!("{role}\n{}", message.text), &mut out);
+        tokens.encode(&format!("{role}\n{}", message.text), &mut out)?;
         out.push(tokens.end);
-        tokens.encode("\n", &mut out);
+        tokens.encode("\n", &mut out)?;
     }
     out.push(tokens.start);
-    tokens.encode("assistant\n", &mut out);
-    out
+    tokens.encode("assistant\n", &mut out)?;
+    Ok(out)
 }
 
 /// Lets one call run and the others wait, each still reporting and able to break off.
