@@ -64,6 +64,15 @@ fn markdown(proof: &Proof, facts: &CaseFacts<'_>) -> String {
     if let Some(failed) = proof.failed() {
         line!(out, "**Held at the gate `{}`:** {}\n", failed.gate, failed.summary);
     }
+    for flake in proof.scenarios().into_iter().flat_map(|played| &played.flakes) {
+        let seeds: Vec<String> = flake.failed.iter().map(u64::to_string).collect();
+        line!(
+            out,
+            "* `{}` fails with seed {} and not with others.\n",
+            flake.scenario,
+            seeds.join(", ")
+        );
+    }
     claims(&mut out, proof, facts.intent);
     gates(&mut out, proof);
     strength(&mut out, proof);

@@ -64,13 +64,8 @@ fn judge(trajectories: Vec<Trajectory>, wanted: f64) -> Finding {
         ),
         _ => format!("{failed} of {} plays failed: {overall}", overall.n),
     };
-    for flake in &flakes {
-        let seeds: Vec<String> = flake.failed.iter().map(u64::to_string).collect();
-        summary.push_str(&format!(
-            "; {} fails with seed {} only",
-            flake.scenario,
-            seeds.join(", ")
-        ));
+    if !flakes.is_empty() {
+        summary.push_str(&format!("; {} of the scenarios fail with some seeds only", flakes.len()));
     }
     Finding {
         passed: failed == 0 && reached,
@@ -114,7 +109,11 @@ mod tests {
     fn one_failure_fails_whatever_the_interval_says() {
         let found = judge(trajectories(100, &[7]), 0.5);
         assert!(!found.passed);
-        assert!(found.summary.contains("a:1 fails with seed 7 only"), "{}", found.summary);
+        assert!(
+            found.summary.contains("1 of the scenarios fail with some seeds only"),
+            "{}",
+            found.summary
+        );
         assert!(!found.summary.contains("HELD OUT"));
         assert_eq!(found.disclosures.len(), 1);
     }

@@ -1,10 +1,10 @@
 //! Runs build and check commands on a copy of the product, in the sandbox.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use sandbox::{Access, Cancel, Command, Exit, Limits, Mount, Sandbox};
+use scenario::Circumstances;
 use tempfile::TempDir;
 
 use crate::export::{self, ExportError};
@@ -46,15 +46,17 @@ pub struct CommandRun {
 }
 
 impl Workshop<'_> {
-    /// Runs `command` by `sh -c` in `product`, which it may write to.
+    /// Runs `command` by `sh -c` in `product`, which it may write to, in the circumstances of seed 0.
     ///
     /// # Errors
     /// When the sandbox failed or the cord was pulled; a command that fails is no error.
     pub fn run(&self, product: &Path, command: &str) -> Result<CommandRun, ProofError> {
+        let mut env = Circumstances::of(0).env;
+        env.insert("PRODUCT".to_owned(), PRODUCT.to_owned());
         let command = Command {
             argv: ["sh", "-c", command].map(str::to_owned).to_vec(),
             cwd: PRODUCT.into(),
-            env: BTreeMap::from([("PRODUCT".to_owned(), PRODUCT.to_owned())]),
+            env,
             stdin: Vec::new(),
             mounts: vec![Mount {
                 host: product.to_owned(),
