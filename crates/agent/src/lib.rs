@@ -3,6 +3,29 @@
 //! An agent is given what a builder may know and a [`Host`] that does everything outward for it:
 //! calls models, tries files in the sandbox, reports progress. This crate refuses to know scenarios,
 //! the ledger and the file system.
+//!
+//! Two agents stand here. [`Candidates`] builds with a weak model: many whole answers, picked by the
+//! visible checks and by how far they agree with each other. [`Planner`] writes the note of a stage
+//! that changes nothing.
+
+mod agreement;
+mod answer;
+mod candidates;
+mod frame;
+mod language;
+mod part_prompt;
+mod paths;
+mod planner;
+mod pool;
+mod probe;
+mod prompt;
+mod strategy;
+
+pub use answer::{AnswerError, read_answer};
+pub use candidates::Candidates;
+pub use planner::Planner;
+pub use probe::{PROBES_MAX, Probe, probes};
+pub use strategy::{Batch, Shape, Strategy};
 
 use std::collections::BTreeMap;
 

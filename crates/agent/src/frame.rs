@@ -1,0 +1,187 @@
+//! The frame of a small program: the harness writes what is the same in all of them, and the model fills
+//! in two functions, each asked for alone.
+//!
+//! `problem` says what is wrong with a call, `answer` what a sound call prints. Apart, each is easy
+//! enough for a weak model to get right now and then, and any `problem` goes with any `answer`: eight of
+//! each are sixty-four programs. Everything in a frame comes from the intent's interface and
+//! public examples. It refuses to know which answer is right.
+
+use intent::{Example, Intent, StepKind};
+
+use crate::Files;
+use crate::language::Language;
+use crate::paths::only;
+
+/// A function that the model fills in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Problem,
+    Answer,
+}
+
+impl Part {
+    /// The function's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+/// A program of one command in one file, but for its two functions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub language: Language,
+    path: String,
+    /// The exit code of a refused call.
+    refusal: i32,
+    /// Whether any example gives standard input.
+    pub reads_stdin: bool,
+}
+
+/// Refused calls exit so where no example says how: the convention of shells for a wrong call.
+const REFUSAL_DEFAULT: i32 = 2;
+
+impl Frame {
+    /// The frame that fits `intent`: one command, which starts the one file of the write-set, in a
+    /// language that is known here, and no example that fails in two different ways.
+    pub(crate) fn of(intent: &Intent) -> Option<Self> {
+        let interface = &intent.interface;
+        let path = only(&interface.files)?;
+        let language = Language::of(interface);
+        let words = interface.commands.values().next()?;
+        let starts = words.iter().any(|word| word.strip_prefix("$PRODUCT/") == Some(path));
+        let simple = interface.commands.len() == 1 && interface.build.is_none() && starts;
+        if !simple || !matches!(language, Language::Python | Language::JavaScript) {
+            return None;
+        }
+        let mut codes: Vec<i32> = examples(intent).filter_map(failing_code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let refusal = match codes[..] {
+            [] => REFUSAL_DEFAULT,
+            [code] => code,
+            _ => return None,
+        };
+        let reads_stdin = examples(intent).any(|example| {
+            example.steps.iter().any(|step| matches!(step, StepKind::GivenStdin { .. }))
+        });
+        Some(Self { language, path: path.to_owned(), refusal, reads_stdin })
+    }
+
+    /// The program with both functions filled in.
+    pub(crate) fn assemble(&self, problem: &str, answer: &str) -> Files {
+        let (head, tail) = (self.head(), self.tail());
+        let gap = if self.language == Language::Python { "\n\n" } else { "\n" };
+        let text = format!("{head}{gap}{}\n{gap}{}\n{gap}{tail}", problem.trim(), answer.trim());
+        Files::from([(self.path.clone(), text)])
+    }
+
+    /// A part that finds nothing wrong, or answers nothing: what the other part is tried with.
+    pub(crate) fn stub(&self, part: Part) -> String {
+        let result = match (part, self.language) {
+            (Part::Answer, _) => "\"\"",
+            (Part::Problem, Language::Python) => "None",
+            (Part::Problem, _) => "null",
+        };
+        let (name, parameters) = (part.name(), self.parameters());
+        match self.language {
+            Language::Python => format!("def {name}({parameters}):\n    return {result}\n"),
+            _ => format!("function {name}({parameters}) {{\n  return {result};\n}}\n"),
+        }
+    }
+
+    /// The part in a block that the model wrote: what stands before it starts the program itself.
+    /// `None` when the function is not there.
+    pub(crate) fn part(&self, part: Part, block: &str) -> Option<String> {
+        let ends = ["if __name__", "main(", "def main(", "function main("];
+        let kept: Vec<&str> = block
+            .lines()
+            .take_while(|line| !ends.iter().any(|end| line.starts_with(end)))
+            .collect();
+        let text = kept.join("\n").trim().to_owned();
+        let keyword = if self.language == Language::Python { "def" } else { "function" };
+        let opening = format!("{keyword} {}(", part.name());
+        text.lines().any(|line| line.starts_with(&opening)).then_some(text)
+    }
+
+    /// The functions' parameters.
+    pub(crate) fn parameters(&self) -> &'static str {
+        if self.reads_stdin { "args, stdin" } else { "args" }
+    }
+
+    fn head(&self) -> &'static str {
+        match (self.language, self.reads_stdin) {
+            (Language::Python, _) => "import re\nimport sys\n",
+            (_, true) => "const fs = require(\"fs\");\n",
+            (_, false) => "",
+        }
+    }
+
+    fn tail(&self) -> String {
+        let (parameters, code) = (self.parameters(), self.refusal);
+        if self.language == Language::Python {
+            let stdin = if self.reads_stdin { ", sys.stdin.read()" } else { "" };
+            return PYTHON_TAIL
+                .replace("{parameters}", parameters)
+                .replace("{code}", &code.to_string())
+                .replace("{stdin}", stdin);
+        }
+        let stdin = if self.reads_stdin { ", fs.readFileSync(0, \"utf8\")" } else { "" };
+        JAVASCRIPT_TAIL
+            .replace("{parameters}", parameters)
+            .replace("{code}", &code.to_string())
+            .replace("{stdin}", stdin)
+    }
+}
+
+const PYTHON_TAIL: &str = "\
+def main({parameters}):
+    message = problem({parameters})
+    if message is not None:
+        print(message, file=sys.stderr)
+        sys.exit({code})
+    text = answer({parameters})
+    if text:
+        print(text)
+
+
+main(sys.argv[1:]{stdin})
+";
+
+const JAVASCRIPT_TAIL: &str = "\
+function main({parameters}) {
+  const message = problem({parameters});
+  if (message !== null && message !== undefined) {
+    console.error(message);
+    process.exit({code});
+  }
+  const text = answer({parameters});
+  if (text) {
+    console.log(text);
+  }
+}
+
+main(process.argv.slice(2){stdin});
+";
+
+/// Whether an example shows a call that fails.
+pub(crate) fn is_failing(example: &Example) -> bool {
+    example.steps.iter().any(|step| match step {
+        StepKind::ExitIs { code } => *code != 0,
+        StepKind::ExitIsFailure => true,
+        _ => false,
+    })
+}
+
+fn examples(intent: &Intent) -> impl Iterator<Item = &Example> {
+    intent.requirements.iter().flat_map(|requirement| &requirement.examples)
+}
+
+fn failing_code(example: &Example) -> Option<i32> {
+    example.steps.iter().find_map(|step| match step {
+        StepKind::ExitIs { code } if *code != 0 => Some(*code),
+        _ => None,
+    })
+}

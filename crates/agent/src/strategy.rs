@@ -1,0 +1,79 @@
+//! How hard [`Candidates`](crate::Candidates) tries: every bound of a build, with its reason.
+//!
+//! It refuses to know what is built.
+
+/// The bounds of one build.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Strategy {
+    /// Tried in turn until the candidates that pass agree; each is one call of the model.
+    pub batches: Vec<Batch>,
+    /// How many near misses get one turn of repair when no candidate passed.
+    pub repairs_max: usize,
+    /// Answers asked for in each turn of repair.
+    pub repair_candidates: u32,
+    pub repair_temperature: f64,
+    /// Nucleus sampling's share, in (0, 1].
+    pub top_p: f64,
+    /// The most tokens of one answer.
+    pub tokens_max: u32,
+    /// So many passing answers that behave alike, and more than half of all that pass, end the build.
+    pub votes_enough: u32,
+    /// The most generated calls on which passing candidates are compared.
+    pub probes_max: usize,
+    /// Whether the notes of earlier stages are shown to the model.
+    pub notes: bool,
+}
+
+/// One call of the model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Batch {
+    pub shape: Shape,
+    /// Answers, 1 to [`model::CANDIDATES_MAX`].
+    pub candidates: u32,
+    pub temperature: f64,
+}
+
+/// How the task is put to the model. Different shapes make different mistakes, which different seeds
+/// alone do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// The two functions of a frame, each asked for alone: `candidates` answers each. Passed over where no
+    /// frame fits the intent.
+    Parts,
+    /// The intent and what is asked for.
+    Plain,
+    /// A small finished task in the same language first, in the style that is wanted.
+    Worked,
+    /// One function for each requirement.
+    Functions,
+}
+
+impl Default for Strategy {
+    /// For a local model of 1 to 3 billion parameters on two cores: eight answers together cost little more
+    /// than two alone, and a batch of them takes about a minute.
+    fn default() -> Self {
+        let batch = |shape, temperature| Batch { shape, candidates: 8, temperature };
+        Self {
+            // Four batches are about four minutes: what a person waits for.
+            batches: vec![
+                batch(Shape::Parts, 0.8),
+                batch(Shape::Parts, 1.0),
+                batch(Shape::Worked, 0.7),
+                batch(Shape::Functions, 0.8),
+            ],
+            // Repair seldom helps a weak model; two near misses are worth a try, not a habit.
+            repairs_max: 2,
+            repair_candidates: 4,
+            repair_temperature: 0.6,
+            // The tail of a small model's distribution is noise.
+            top_p: 0.95,
+            // A program of one small intent takes 150 to 400 tokens; a longer answer has lost its way.
+            tokens_max: 700,
+            // Two may share a slip by chance, three seldom do.
+            votes_enough: 3,
+            // A process each for every passing candidate: 24 are about a second.
+            probes_max: 24,
+            notes: false,
+        }
+    }
+}
