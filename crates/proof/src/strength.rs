@@ -300,3 +300,70 @@ impl<'a> Saboteur<'a> {
         ProofError::Undecided { scenario, reason }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use scenario::Judged;
+
+    use super::*;
+
+    fn degenerates(caught: bool) -> Strength {
+        let by = || "f:1".parse().unwrap();
+        let judged = Judged {
+            name: "silent".to_owned(),
+            description: "prints nothing".to_owned(),
+            caught_by: caught.then(by),
+            should_have_caught: if caught { Vec::new() } else { vec![by()] },
+            advice: String::new(),
+        };
+        Strength { programs: vec![judged], weaknesses: Vec::new() }
+    }
+
+    /// As many tried copies of each fate: caught, survived, equivalent, not built.
+    fn tried(counts: [usize; 4]) -> Vec<TriedMutant> {
+        let call = Call {
+            scenario: None,
+            requirements: Vec::new(),
+            words: vec!["t".to_owned()],
+            stdin: String::new(),
+            files: Vec::new(),
+            env: Vec::new(),
+        };
+        let fates = [
+            Fate::CaughtByScenario { scenario: "f:1".parse().unwrap() },
+            Fate::Survived { call, requirements: Vec::new() },
+            Fate::Equivalent,
+            Fate::NotBuilt,
+        ];
+        let mutant = Mutant {
+            file: "a.py".to_owned(),
+            line: 1,
+            what: "deleted a line".to_owned(),
+            before: "x".to_owned(),
+            after: String::new(),
+            content: String::new(),
+        };
+        let copies = |(fate, count): (&Fate, usize)| {
+            vec![TriedMutant { mutant: mutant.clone(), fate: fate.clone() }; count]
+        };
+        fates.iter().zip(counts).flat_map(copies).collect()
+    }
+
+    #[test]
+    fn half_of_what_harms_must_be_caught_and_what_does_no_harm_is_not_counted() {
+        let passes = |counts| judge(degenerates(true), tried(counts)).passed;
+        assert!(passes([5, 5, 0, 0]));
+        assert!(!passes([4, 5, 0, 0]));
+        assert!(passes([4, 4, 90, 90]));
+        assert!(passes([0, 0, 16, 0]), "nothing harmful was tried, and the level says so");
+        assert!(passes([0, 2, 0, 0]), "two tell too little to hold a build");
+        assert!(!passes([0, 3, 0, 0]));
+    }
+
+    #[test]
+    fn a_degenerate_survivor_holds_the_build() {
+        let found = judge(degenerates(false), tried([9, 0, 0, 0]));
+        assert!(!found.passed);
+        assert!(found.summary.contains("`silent` would pass"), "{}", found.summary);
+    }
+}

@@ -55,7 +55,8 @@ pub fn mutants(files: &BTreeMap<String, String>, seed: u64, max: usize) -> Vec<M
         }
     }
     for of_kind in by_kind.values_mut() {
-        of_kind.sort_by(|a, b| b.0.cmp(&a.0));
+        // The last is dealt first; which one that is, the seed decides.
+        of_kind.sort_by_key(|(order, _)| *order);
     }
     deal(by_kind, max.min(MUTANTS_MAX))
 }
