@@ -4,11 +4,12 @@
 //! belongs to the compartment `holdout`. It refuses to argue beyond its evidence: what was not shown
 //! has a section of its own.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use intent::Intent;
-use policy::LevelDecision;
-use scenario::Satisfaction;
+use policy::{FailureKind, LevelDecision};
+use scenario::{Played, Satisfaction};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -92,7 +93,27 @@ fn claims(out: &mut String, proof: &Proof, intent: &Intent) {
         for weakness in weaknesses(proof, shown) {
             line!(out, "* Against it: {weakness}");
         }
+        line!(out, "* Conclusion: {}", conclusion(proof, shown));
         line!(out);
+    }
+}
+
+fn conclusion(proof: &Proof, shown: &RequirementProof) -> String {
+    let played = proof.scenarios().into_iter().flat_map(|played| &played.trajectories);
+    let about = played.filter(|trajectory| trajectory.requirements.contains(&shown.id));
+    let kinds: BTreeSet<FailureKind> = about
+        .filter_map(|trajectory| match &trajectory.played {
+            Played::Failed(failure) => Some(failure.kind),
+            _ => None,
+        })
+        .collect();
+    match &shown.satisfaction {
+        Some(_) if kinds.is_empty() => "the evidence supports the claim.".to_owned(),
+        Some(_) => {
+            let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+            format!("**refuted**: {}.", kinds.join(", "))
+        }
+        None => "**not shown.**".to_owned(),
     }
 }
 

@@ -9,7 +9,8 @@ use base::Digest;
 use intent::{Intent, Scenario, parse_feature};
 use policy::{FailureKind, Level, decide_level};
 use proof::{
-    CaseFacts, Fate, Gate, GateEvidence, Proof, ProofError, ProveInput, ProveSettings, case, prove,
+    Case, CaseFacts, Fate, Gate, GateEvidence, Proof, ProofError, ProveInput, ProveSettings, case,
+    prove,
 };
 use sandbox::{Cancel, Choice, Limits, Sandbox};
 use tempfile::TempDir;
@@ -66,6 +67,21 @@ impl Bench {
         prove(&input, &sandbox, cancel, &mut |_| ())
     }
 
+    /// The case of a proof, as if it had taken no time.
+    fn case(&self, mut proof: Proof) -> Case {
+        for verdict in &mut proof.verdicts {
+            verdict.wall_ms = 0;
+        }
+        let decision = decide_level(Level::LIGHTS_OFF, Level::LIGHTS_OFF, &proof.evidence);
+        let facts = CaseFacts {
+            intent: &self.intent,
+            signer: "ada@example.com",
+            run: "double-1",
+            decision: Some(&decision),
+        };
+        case(&proof, &facts)
+    }
+
     /// Proves a product against a base that has a test of record and nothing else.
     fn prove(&self, files: Files<'_>) -> Proof {
         let (base, product) = (write(&[("tests/test_double.sh", TEST)]), write(files));
@@ -93,24 +109,14 @@ fn told(proof: &Proof) -> Vec<(String, FailureKind)> {
 #[test]
 fn a_right_program_passes_every_gate_and_its_case_says_why() {
     let bench = Bench::new();
-    let mut proof = bench.prove_program(RIGHT);
+    let proof = bench.prove_program(RIGHT);
     let summaries: Vec<&str> = proof.verdicts.iter().map(|one| one.summary.as_str()).collect();
     assert!(proof.passed(), "{summaries:#?}");
     let stored = serde_json::to_vec(&proof).unwrap();
-    let mut read: Proof = serde_json::from_slice(&stored).unwrap();
+    let read: Proof = serde_json::from_slice(&stored).unwrap();
     assert_eq!(serde_json::to_vec(&read).unwrap(), stored);
 
-    for verdict in proof.verdicts.iter_mut().chain(&mut read.verdicts) {
-        verdict.wall_ms = 0;
-    }
-    let decision = decide_level(Level::LIGHTS_OFF, Level::LIGHTS_OFF, &proof.evidence);
-    let facts = CaseFacts {
-        intent: &bench.intent,
-        signer: "ada@example.com",
-        run: "double-1",
-        decision: Some(&decision),
-    };
-    let case = case(&proof, &facts);
+    let case = bench.case(proof);
     insta::assert_snapshot!("case", case.markdown);
     insta::assert_snapshot!("case_json", serde_json::to_string_pretty(&case.json).unwrap());
     for held_out in ["double 21", "\"42\"", "1.5"] {
@@ -125,6 +131,7 @@ fn a_program_that_is_wrong_where_nobody_showed_it_fails_at_the_scenarios() {
     assert_eq!(stopped_at(&proof), Some(Gate::Scenarios));
     assert_eq!(told(&proof), [("R1".to_owned(), FailureKind::WrongStdout)]);
     assert!(proof.feedback().is_empty(), "nothing but the disclosure leaves");
+    insta::assert_snapshot!("case_held", bench.case(proof).markdown);
 }
 
 #[test]

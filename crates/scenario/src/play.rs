@@ -38,13 +38,17 @@ pub trait World {
     fn read_file(&mut self, path: &str) -> Result<Option<Vec<u8>>, WorldError>;
 }
 
-/// Why a world could not do its part: never the fault of the program under test.
+/// Why a world could not do its part: but for [`WorldError::InTheWay`], never the fault of the program
+/// under test.
 #[derive(Debug, thiserror::Error)]
 pub enum WorldError {
     #[error("no command `{name}` is declared in the intent's interface")]
     UnknownCommand { name: String },
     #[error("path `{path}` does not stay inside the working directory")]
     PathOutside { path: String },
+    /// The program put something there that is no regular file: its doing, unlike the others.
+    #[error("something is in the way of the file `{path}`")]
+    InTheWay { path: String },
     #[error("failed to {doing} `{path}`")]
     Io {
         doing: &'static str,
@@ -133,8 +137,14 @@ impl Stage<'_> {
     fn perform(&mut self, step: &StepKind) -> Result<Option<Miss>, WorldError> {
         match step {
             StepKind::GivenFile { path, content } => {
-                self.world.write_file(path, content.as_bytes())?;
-                Ok(None)
+                match self.world.write_file(path, content.as_bytes()) {
+                    Err(error @ WorldError::InTheWay { .. }) => Ok(Some(Miss {
+                        kind: FailureKind::WrongFile,
+                        expected: format!("room for the file `{path}`"),
+                        actual: error.to_string(),
+                    })),
+                    written => written.map(|()| None),
+                }
             }
             StepKind::GivenStdin { content } => {
                 self.stdin = content.clone().into_bytes();

@@ -206,25 +206,27 @@ impl<'a> SandboxWorld<'a> {
 impl World for SandboxWorld<'_> {
     fn write_file(&mut self, path: &str, content: &[u8]) -> Result<(), WorldError> {
         let relative = inside(path)?;
-        let failed = |source| WorldError::Io { doing: "write", path: path.to_owned(), source };
+        let in_the_way = || WorldError::InTheWay { path: path.to_owned() };
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::PermissionDenied => in_the_way(),
+            _ => WorldError::Io { doing: "write", path: path.to_owned(), source },
+        };
         // Component by component, since a run may have put a link in the way.
-        if let Some(parent) = relative.parent() {
-            let mut host = self.host().to_owned();
-            for part in parent.components() {
-                host.push(part);
-                match fs::create_dir(&host) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                        return Err(failed(error));
+        let mut host = self.host().to_owned();
+        for part in relative.parent().into_iter().flat_map(Path::components) {
+            host.push(part);
+            match fs::create_dir(&host) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if !fs::symlink_metadata(&host).is_ok_and(|metadata| metadata.is_dir()) {
+                        return Err(in_the_way());
                     }
-                    _ => {}
                 }
+                made => made.map_err(failed)?,
             }
         }
-        let Some(host) = self.resolve(path)? else {
-            return Err(failed(io::ErrorKind::NotADirectory.into()));
-        };
+        let host = self.resolve(path)?.ok_or_else(in_the_way)?;
         if fs::symlink_metadata(&host).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+            return Err(in_the_way());
         }
         fs::write(host, content).map_err(failed)
     }

@@ -3,10 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
-use intent::{Intent, Interface, Scenario, parse_feature};
+use intent::{Intent, Interface, Scenario, StepKind, parse_feature};
 use policy::FailureKind;
 use sandbox::{Cancel, Choice, Limits, Sandbox};
-use scenario::{PlaySettings, Played, Player, Trajectory, flakes};
+use scenario::{
+    Circumstances, PlaySettings, Played, Player, SandboxWorld, Trajectory, flakes, play,
+};
 
 const INTENT: &str = "+++\nid = \"t\"\ntitle = \"T\"\nline = \"t\"\nowner = \"a@example.com\"\nlevel = 0\n\
     budget = { usd = 1.0, tokens = 1, wall = \"1m\" }\nsatisfaction = 0.5\n+++\n\n## Goal\nG.\n\n\
@@ -125,4 +127,23 @@ fn links_and_pipes_left_behind_are_no_files() {
         let steps = format!("    When I run \"t\"\n    Then the file \"{path}\" does not exist");
         assert_eq!(play_one(program, &steps), Played::Satisfied, "{path}");
     }
+}
+
+#[test]
+fn a_program_that_bars_the_way_of_a_file_has_failed() {
+    for program in ["ln -s /tmp in", "mkdir -p in/a", "echo > in"] {
+        let product = tempfile::tempdir().unwrap();
+        fs::write(product.path().join("t.sh"), program).unwrap();
+        let (sandbox, cancel) = (Sandbox::open(Choice::Auto).unwrap(), Cancel::default());
+        let (interface, seed) = (interface(), Circumstances::of(0));
+        let mut world =
+            SandboxWorld::new(&sandbox, &cancel, product.path(), &interface, tight(), seed)
+                .unwrap();
+        let steps = [
+            StepKind::Run { words: vec!["t".to_owned()] },
+            StepKind::GivenFile { path: "in/a".to_owned(), content: "A".to_owned() },
+        ];
+        assert_eq!(kind(&play(&steps, &mut world)), FailureKind::WrongFile, "{program}");
+    }
+    assert!(!std::path::Path::new("/tmp/a").exists(), "the link was not followed");
 }
