@@ -44,6 +44,12 @@ fn play_with(program: &str, steps: &[&str], seeds: &[u64], limits: Limits) -> Ve
 }
 
 fn play_one(program: &str, steps: &str) -> Played {
+    play_with(program, &[steps], &[0], Limits::default()).remove(0).played
+}
+
+/// Of a program that must be ended by a limit.
+fn play_hostile(program: &str) -> Played {
+    let steps = "    When I run \"t\"\n    Then it succeeds";
     play_with(program, &[steps], &[0], tight()).remove(0).played
 }
 
@@ -81,7 +87,7 @@ fn arguments_input_variables_files_and_exit_codes_arrive() {
 fn trajectories_come_in_order_and_worlds_are_fresh() {
     let program = "[ -e mark ] && exit 1; touch mark; echo ok > $PRODUCT/t.sh && exit 2; exit 0";
     let steps = "    When I run \"t\"\n    Then it succeeds";
-    let played = play_with(program, &[steps, steps, steps], &[0, 1, 2], tight());
+    let played = play_with(program, &[steps, steps, steps], &[0, 1, 2], Limits::default());
     let order: Vec<(usize, u64)> =
         played.iter().enumerate().map(|(at, one)| (at / 3, one.seed)).collect();
     assert_eq!(order, (0..9).map(|n| (n / 3, n as u64 % 3)).collect::<Vec<_>>());
@@ -93,7 +99,7 @@ fn trajectories_come_in_order_and_worlds_are_fresh() {
 fn what_depends_on_circumstances_is_found_by_seeds() {
     let program = "[ \"$TZ\" = UTC0 ] || exit 1";
     let steps = "    When I run \"t\"\n    Then it succeeds";
-    let played = play_with(program, &[steps], &[0, 1, 2, 3, 4, 5, 6, 7], tight());
+    let played = play_with(program, &[steps], &[0, 1, 2, 3, 4, 5, 6, 7], Limits::default());
     let found = flakes(&played);
     assert_eq!(found.len(), 1);
     assert!(found[0].satisfied.contains(&0) && !found[0].failed.is_empty());
@@ -101,11 +107,11 @@ fn what_depends_on_circumstances_is_found_by_seeds() {
 
 #[test]
 fn hostile_programs_fail_in_their_own_way_and_harm_nobody() {
-    let steps = "    When I run \"t\"\n    Then it succeeds";
-    let hang = play_one("while :; do :; done", steps);
+    let hang = play_hostile("while :; do :; done");
     assert_eq!(kind(&hang), FailureKind::TimedOut);
-    let flood = play_one("while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done", steps);
+    let flood = play_hostile("while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done");
     assert_eq!(kind(&flood), FailureKind::Runaway);
+    let steps = "    When I run \"t\"\n    Then it succeeds";
     let orphan = play_one("(while :; do :; done) & exit 0", steps);
     assert_eq!(orphan, Played::Satisfied, "what it left running was killed with it");
     let absent = play_one("exec /nowhere/at-all", steps);
@@ -114,8 +120,7 @@ fn hostile_programs_fail_in_their_own_way_and_harm_nobody() {
 
 #[test]
 fn a_program_that_forks_without_end_is_ended() {
-    let steps = "    When I run \"t\"\n    Then it succeeds";
-    let played = play_one("b() { b | b & }; b; wait; sleep 60", steps);
+    let played = play_hostile("b() { b | b & }; b; wait; sleep 60");
     assert!(matches!(played, Played::Failed(_)), "{played:?}");
 }
 
@@ -136,9 +141,15 @@ fn a_program_that_bars_the_way_of_a_file_has_failed() {
         fs::write(product.path().join("t.sh"), program).unwrap();
         let (sandbox, cancel) = (Sandbox::open(Choice::Auto).unwrap(), Cancel::default());
         let (interface, seed) = (interface(), Circumstances::of(0));
-        let mut world =
-            SandboxWorld::new(&sandbox, &cancel, product.path(), &interface, tight(), seed)
-                .unwrap();
+        let mut world = SandboxWorld::new(
+            &sandbox,
+            &cancel,
+            product.path(),
+            &interface,
+            Limits::default(),
+            seed,
+        )
+        .unwrap();
         let steps = [
             StepKind::Run { words: vec!["t".to_owned()] },
             StepKind::GivenFile { path: "in/a".to_owned(), content: "A".to_owned() },
