@@ -1,6 +1,6 @@
 //! Where everything in a pipeline's source stands, so that findings about the graph can say so.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use base::{Place, StageId};
@@ -12,8 +12,14 @@ use crate::text::Text;
 #[derive(Debug, Clone)]
 pub struct Document {
     pub(crate) text: Text,
+    pub(crate) sites: Sites,
+}
+
+/// Where the parts of a graph stand.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sites {
     pub(crate) graph: Site,
-    pub(crate) stages: BTreeMap<StageId, Site>,
+    pub(crate) stages: HashMap<StageId, Site>,
     /// In the order of [`crate::Graph::edges`].
     pub(crate) edges: Vec<Site>,
 }
@@ -38,7 +44,7 @@ pub enum Subject<'a> {
 }
 
 impl Site {
-    pub(crate) fn new(at: usize, is_implicit: bool, attributes: &[Rc<Attribute>]) -> Self {
+    pub(crate) fn new(at: usize, is_implicit: bool, attributes: &[Rc<Attribute<'_>>]) -> Self {
         let attributes = attributes.iter().map(|a| (a.key_at, a.value_at)).collect();
         Self { at, is_implicit, attributes }
     }
@@ -66,14 +72,14 @@ impl Document {
 
     /// Whether a stage is mentioned by edges alone.
     pub fn is_implicit(&self, stage: &StageId) -> bool {
-        self.stages.get(stage).is_some_and(|site| site.is_implicit)
+        self.sites.stages.get(stage).is_some_and(|site| site.is_implicit)
     }
 
     fn site(&self, subject: Subject<'_>) -> Option<&Site> {
         match subject {
-            Subject::Graph => Some(&self.graph),
-            Subject::Stage(id) => self.stages.get(id),
-            Subject::Edge(position) => self.edges.get(position),
+            Subject::Graph => Some(&self.sites.graph),
+            Subject::Stage(id) => self.sites.stages.get(id),
+            Subject::Edge(position) => self.sites.edges.get(position),
         }
     }
 

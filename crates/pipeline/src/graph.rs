@@ -1,7 +1,7 @@
 //! The intermediate graph: stages, edges, routing, bounds. Serialised whole into the ledger when a
 //! run starts, so that a later version replays the graph that ran and not its own reading of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use base::StageId;
@@ -22,9 +22,57 @@ pub struct Graph {
     /// By id.
     pub stages: BTreeMap<StageId, Stage>,
     edges: Vec<Edge>,
-    /// Positions in `edges`, by the stage that they leave and then by position.
     #[serde(skip)]
-    by_source: Vec<usize>,
+    index: Index,
+}
+
+/// Which edges leave which stage.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Index {
+    /// Stages that an edge leaves, numbered as they first appear.
+    numbers: HashMap<StageId, usize>,
+    /// Where the part of `positions` that belongs to a numbered stage begins; and the end of all.
+    begins: Vec<usize>,
+    /// Positions of edges, those of one stage together and in the order of the source.
+    positions: Vec<usize>,
+}
+
+impl Index {
+    /// Takes time in proportion to the number of edges.
+    fn new(edges: &[Edge]) -> Self {
+        let mut numbers: HashMap<StageId, usize> = HashMap::new();
+        let mut counts = Vec::new();
+        let mut sources = Vec::with_capacity(edges.len());
+        for edge in edges {
+            let number = match numbers.get(&edge.from) {
+                Some(number) => *number,
+                None => {
+                    numbers.insert(edge.from.clone(), counts.len());
+                    counts.push(0);
+                    counts.len() - 1
+                }
+            };
+            counts[number] += 1;
+            sources.push(number);
+        }
+        let mut begins = vec![0];
+        for count in &counts {
+            begins.push(begins[begins.len() - 1] + count);
+        }
+        let mut next = begins.clone();
+        let mut positions = vec![0; edges.len()];
+        for (position, number) in sources.into_iter().enumerate() {
+            positions[next[number]] = position;
+            next[number] += 1;
+        }
+        Self { numbers, begins, positions }
+    }
+
+    fn of(&self, stage: &StageId) -> &[usize] {
+        self.numbers
+            .get(stage)
+            .map_or(&[], |number| &self.positions[self.begins[*number]..self.begins[number + 1]])
+    }
 }
 
 /// A graph as it is stored: without what can be computed.
@@ -52,9 +100,8 @@ impl Graph {
         stages: BTreeMap<StageId, Stage>,
         edges: Vec<Edge>,
     ) -> Self {
-        let mut by_source: Vec<usize> = (0..edges.len()).collect();
-        by_source.sort_by(|a, b| edges[*a].from.cmp(&edges[*b].from));
-        Self { name, goal, attributes, stages, edges, by_source }
+        let index = Index::new(&edges);
+        Self { name, goal, attributes, stages, edges, index }
     }
 
     /// All edges, in the order of the source.
@@ -63,13 +110,9 @@ impl Graph {
     }
 
     /// The edges that leave a stage, in the order of the source, each with its position in
-    /// [`Graph::edges`]. Takes a logarithm of the number of edges.
+    /// [`Graph::edges`]. Finding them takes the same time in any graph.
     pub fn outgoing(&self, stage: &StageId) -> impl Iterator<Item = (usize, &Edge)> {
-        let first = self.by_source.partition_point(|at| self.edges[*at].from < *stage);
-        self.by_source[first..]
-            .iter()
-            .map(|at| (*at, &self.edges[*at]))
-            .take_while(move |(_, edge)| edge.from == *stage)
+        self.index.of(stage).iter().map(|position| (*position, &self.edges[*position]))
     }
 
     /// Where a run begins: the stage that is the start, if there is one.

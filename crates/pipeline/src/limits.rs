@@ -32,8 +32,8 @@ pub(crate) const NUMBER_MAX: i64 = (1 << 53) - 1;
 pub(crate) const RETRIES_MAX: i64 = 2_000;
 
 /// How often a run may enter a stage unless the pipeline says otherwise. The dialect itself bounds
-/// no loop; ten repairs without success have never been followed by an eleventh that helped, and
-/// each costs a build.
+/// no loop, and each turn may cost a build: ten is more than a loop that converges needs, and a
+/// pipeline that wants more can say so.
 pub(crate) const VISITS_DEFAULT: u32 = 10;
 
 /// The most that `max_visits` may say short of `0`, which is no limit.

@@ -13,7 +13,7 @@ use base::{Diagnostic, Place};
 
 use crate::document::Subject;
 use crate::report::Report;
-use crate::{Document, Graph};
+use crate::{Condition, ConditionError, Document, Graph};
 use topology::Topology;
 
 /// A rule of one's own (7.4).
@@ -30,6 +30,8 @@ pub struct Inspection<'a> {
     pub graph: &'a Graph,
     document: Option<&'a Document>,
     topology: Topology<'a>,
+    /// Those of the edges, by position.
+    conditions: Vec<Result<Condition, ConditionError>>,
 }
 
 /// A rule that comes with the crate. Names are those of 7.2 with hyphens, and then ours.
@@ -92,7 +94,12 @@ pub(crate) fn inspect(
     rules: &[&dyn Rule],
     report: &mut Report,
 ) {
-    let on = Inspection { graph, document, topology: Topology::new(graph) };
+    let on = Inspection {
+        graph,
+        document,
+        topology: Topology::new(graph),
+        conditions: graph.edges().iter().map(|edge| Condition::parse(&edge.condition)).collect(),
+    };
     for rule in &RULES {
         (rule.check)(&on, report);
     }

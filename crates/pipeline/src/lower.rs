@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use base::{Diagnostic, StageId};
 
-use crate::document::{Document, Site};
+use crate::document::{Site, Sites};
 use crate::limits::{ATTRIBUTES_MAX, EDGES_MAX, EXPANDED_BYTES_MAX, STAGES_MAX};
 use crate::report::Report;
 use crate::resolve::{GraphDefaults, Resolver, claim_ends_by_id};
@@ -15,20 +15,17 @@ use crate::text::Text;
 use crate::{Edge, Graph, Stage};
 
 /// Lowers a document. What is wrong is reported, and left at its default in the graph.
-pub(crate) fn lower(text: Text, syntax: &Syntax, report: &mut Report) -> (Graph, Document) {
+pub(crate) fn lower(text: &Text, syntax: &Syntax<'_>, report: &mut Report) -> (Graph, Sites) {
     let mut lowering = Lowering::default();
-    let unfolded = {
-        let mut context = Context { text: &text, report };
-        lowering.statements(&syntax.statements, &Scope::default(), true, &mut context);
-        lowering
-    };
-    unfolded.resolve(text, syntax, report)
+    let mut context = Context { text, report };
+    lowering.statements(&syntax.statements, &Scope::default(), true, &mut context);
+    lowering.resolve(text, syntax, report)
 }
 
 /// What is being lowered, one statement after the other.
 #[derive(Default)]
 struct Lowering<'s> {
-    graph: Attributes,
+    graph: Attributes<'s>,
     drafts: Vec<Draft<'s>>,
     by_id: HashMap<&'s str, usize>,
     paths: Vec<Path<'s>>,
@@ -43,9 +40,9 @@ struct Context<'a> {
 
 /// What default blocks and subgraphs say about the statements after them.
 #[derive(Clone, Default)]
-struct Scope {
-    node: Rc<Attributes>,
-    edge: Rc<Attributes>,
+struct Scope<'s> {
+    node: Rc<Attributes<'s>>,
+    edge: Rc<Attributes<'s>>,
     classes: Rc<Vec<String>>,
 }
 
@@ -55,22 +52,22 @@ struct Draft<'s> {
     /// Whether a statement of its own declares it; edges alone make a stage too, as in Graphviz.
     is_declared: bool,
     /// The defaults where it was declared.
-    defaults: Rc<Attributes>,
-    explicit: Attributes,
+    defaults: Rc<Attributes<'s>>,
+    explicit: Attributes<'s>,
     classes: Vec<String>,
 }
 
 struct Path<'s> {
     names: &'s [Name],
-    attributes: Attributes,
+    attributes: Attributes<'s>,
 }
 
 impl<'s> Lowering<'s> {
     /// Depth is bounded by the parser.
     fn statements(
         &mut self,
-        statements: &'s [Statement],
-        outer: &Scope,
+        statements: &'s [Statement<'s>],
+        outer: &Scope<'s>,
         is_top: bool,
         context: &mut Context<'_>,
     ) {
@@ -117,8 +114,8 @@ impl<'s> Lowering<'s> {
     fn declare(
         &mut self,
         name: &'s Name,
-        attributes: &Attributes,
-        scope: &Scope,
+        attributes: &[Rc<Attribute<'s>>],
+        scope: &Scope<'s>,
         context: &mut Context<'_>,
     ) {
         let Some(draft) = self.mention(name, scope, context) else { return };
@@ -138,7 +135,7 @@ impl<'s> Lowering<'s> {
     fn mention(
         &mut self,
         name: &'s Name,
-        scope: &Scope,
+        scope: &Scope<'s>,
         context: &mut Context<'_>,
     ) -> Option<&mut Draft<'s>> {
         let position = match self.by_id.get(name.id.as_str()) {
@@ -172,21 +169,22 @@ impl<'s> Lowering<'s> {
         }
     }
 
-    fn resolve(self, text: Text, syntax: &Syntax, report: &mut Report) -> (Graph, Document) {
-        let mut resolver = Resolver::new(&text, report, EXPANDED_BYTES_MAX);
+    fn resolve(self, text: &Text, syntax: &Syntax<'_>, report: &mut Report) -> (Graph, Sites) {
+        let mut resolver = Resolver::new(text, report, EXPANDED_BYTES_MAX);
         let attributes = resolver.copy(&self.graph);
         let defaults = GraphDefaults::read(&mut resolver, &self.graph, &attributes);
         let graph_site = Site::new(syntax.at, false, &self.graph);
 
-        let mut stages: BTreeMap<StageId, Stage> = BTreeMap::new();
-        let mut stage_sites = BTreeMap::new();
+        let mut stages: Vec<(StageId, Stage)> = Vec::with_capacity(self.drafts.len());
+        let mut stage_sites = HashMap::with_capacity(self.drafts.len());
         for draft in self.drafts {
             let merged = overlay(&draft.defaults, &draft.explicit);
             let stage = resolver.stage(&draft.name.id, &merged, draft.classes, &defaults);
             let site = Site::new(draft.name.at, !draft.is_declared, &merged);
             stage_sites.insert(stage.id.clone(), site);
-            stages.insert(stage.id.clone(), stage);
+            stages.push((stage.id.clone(), stage));
         }
+        let mut stages = BTreeMap::from_iter(stages);
         claim_ends_by_id(&mut stages);
 
         let mut edges: Vec<Edge> = Vec::with_capacity(self.edges_count);
@@ -197,7 +195,7 @@ impl<'s> Lowering<'s> {
             edge_sites.extend(sites.map(|(_, from)| Site::new(from.at, false, &path.attributes)));
         }
         let graph = Graph::new(syntax.name.clone(), defaults.goal, attributes, stages, edges);
-        (graph, Document { text, graph: graph_site, stages: stage_sites, edges: edge_sites })
+        (graph, Sites { graph: graph_site, stages: stage_sites, edges: edge_sites })
     }
 }
 
@@ -219,7 +217,7 @@ fn subgraph_class(statements: &[Statement]) -> Option<String> {
 }
 
 /// Adds attributes, the later ones in place of the earlier.
-fn merge(into: &mut Attributes, more: &[Rc<Attribute>], context: &mut Context<'_>) {
+fn merge<'s>(into: &mut Attributes<'s>, more: &[Rc<Attribute<'s>>], context: &mut Context<'_>) {
     for attribute in more {
         match into.iter().position(|known| known.key == attribute.key) {
             Some(known) => into[known] = Rc::clone(attribute),
@@ -236,10 +234,10 @@ fn merge(into: &mut Attributes, more: &[Rc<Attribute>], context: &mut Context<'_
 }
 
 /// Defaults, with what is explicit in their place.
-fn overlay(defaults: &[Rc<Attribute>], explicit: &[Rc<Attribute>]) -> Attributes {
+fn overlay<'s>(defaults: &[Rc<Attribute<'s>>], explicit: &[Rc<Attribute<'s>>]) -> Attributes<'s> {
     let overridden =
-        |known: &Rc<Attribute>| explicit.iter().any(|attribute| attribute.key == known.key);
-    let mut merged: Attributes =
+        |known: &Rc<Attribute<'s>>| explicit.iter().any(|attribute| attribute.key == known.key);
+    let mut merged: Attributes<'s> =
         defaults.iter().filter(|known| !overridden(known)).map(Rc::clone).collect();
     merged.extend(explicit.iter().map(Rc::clone));
     merged

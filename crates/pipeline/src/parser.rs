@@ -15,7 +15,7 @@ use crate::text::Text;
 
 /// Reads a document; `false` beside it when there were errors and nothing may be concluded from what
 /// is missing.
-pub(crate) fn parse_syntax(text: &Text, report: &mut Report) -> (Syntax, bool) {
+pub(crate) fn parse_syntax<'s>(text: &'s Text, report: &mut Report) -> (Syntax<'s>, bool) {
     let mut parser = Parser {
         text,
         scan: Scanner::new(text.source()),
@@ -34,10 +34,10 @@ pub(crate) fn parse_syntax(text: &Text, report: &mut Report) -> (Syntax, bool) {
 /// Words that name no stage, not even in quotes: most DOT tools would misread the graph.
 const KEYWORDS: [&str; 6] = ["digraph", "edge", "graph", "node", "strict", "subgraph"];
 
-struct Parser<'a> {
-    text: &'a Text,
-    scan: Scanner<'a>,
-    report: &'a mut Report,
+struct Parser<'s, 'r> {
+    text: &'s Text,
+    scan: Scanner<'s>,
+    report: &'r mut Report,
     errors: usize,
     depth: usize,
     separators: Repeated,
@@ -64,8 +64,8 @@ struct Reported;
 
 type Parse<T> = Result<T, Reported>;
 
-impl Parser<'_> {
-    fn document(&mut self) -> Syntax {
+impl<'s> Parser<'s, '_> {
+    fn document(&mut self) -> Syntax<'s> {
         let mut syntax = Syntax::default();
         self.scan.eat("\u{feff}");
         self.trivia();
@@ -128,7 +128,7 @@ impl Parser<'_> {
     }
 
     /// Statements up to a closing brace, which is left, or the end.
-    fn statements(&mut self) -> Vec<Statement> {
+    fn statements(&mut self) -> Vec<Statement<'s>> {
         let mut statements = Vec::new();
         loop {
             self.trivia();
@@ -147,7 +147,7 @@ impl Parser<'_> {
         }
     }
 
-    fn statement(&mut self) -> Parse<Statement> {
+    fn statement(&mut self) -> Parse<Statement<'s>> {
         let at = self.scan.at;
         match self.scan.peek() {
             Some('{') => {
@@ -201,7 +201,7 @@ impl Parser<'_> {
     }
 
     /// What a statement that begins with a name is: an attribute of the graph, an edge or a stage.
-    fn after_word(&mut self, at: usize, word: &str) -> Parse<Statement> {
+    fn after_word(&mut self, at: usize, word: &str) -> Parse<Statement<'s>> {
         self.trivia();
         if self.scan.looks_at("=") {
             let key = self.key(at, word);
@@ -263,7 +263,7 @@ impl Parser<'_> {
         Some(name)
     }
 
-    fn subgraph(&mut self, at: usize) -> Parse<Statement> {
+    fn subgraph(&mut self, at: usize) -> Parse<Statement<'s>> {
         let opening = self.scan.at;
         if !self.scan.looks_at("{") {
             let found = self.describe(opening);

@@ -84,6 +84,7 @@ fn read(file: &str, source: &str) -> Read {
     let text = Text::new(file, if is_too_large { "" } else { source });
     let (syntax, is_valid) =
         if is_too_large { Default::default() } else { parse_syntax(&text, &mut report) };
-    let (graph, document) = lower(text, &syntax, &mut report);
-    Read { graph, document, report, is_whole: is_valid }
+    let (graph, sites) = lower(&text, &syntax, &mut report);
+    drop(syntax);
+    Read { graph, document: Document { text, sites }, report, is_whole: is_valid }
 }

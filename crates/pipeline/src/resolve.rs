@@ -41,7 +41,7 @@ pub(crate) struct GraphDefaults {
 impl GraphDefaults {
     pub(crate) fn read(
         resolver: &mut Resolver<'_>,
-        written: &[Rc<Attribute>],
+        written: &[Rc<Attribute<'_>>],
         attributes: &BTreeMap<String, Value>,
     ) -> Self {
         let text = |key: &str| attributes.get(key).map(ToString::to_string);
@@ -76,19 +76,19 @@ impl<'a> Resolver<'a> {
     }
 
     /// Attributes as a graph holds them.
-    pub(crate) fn copy(&mut self, written: &[Rc<Attribute>]) -> BTreeMap<String, Value> {
+    pub(crate) fn copy(&mut self, written: &[Rc<Attribute<'_>>]) -> BTreeMap<String, Value> {
         let bytes = written.iter().map(|a| a.key.len() + a.value.text_bytes()).sum();
         let at = written.first().map_or(0, |attribute| attribute.key_at);
         if !self.charge(bytes, at) {
             return BTreeMap::new();
         }
-        written.iter().map(|a| (a.key.clone(), a.value.clone())).collect()
+        written.iter().map(|a| (a.key.to_owned(), a.value.clone())).collect()
     }
 
     pub(crate) fn stage(
         &mut self,
         id: &StageId,
-        written: &[Rc<Attribute>],
+        written: &[Rc<Attribute<'_>>],
         derived_classes: Vec<String>,
         defaults: &GraphDefaults,
     ) -> Stage {
@@ -120,7 +120,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The edges of a chain (2.9): the attributes after it are those of each.
-    pub(crate) fn edges(&mut self, names: &[Name], written: &[Rc<Attribute>]) -> Vec<Edge> {
+    pub(crate) fn edges(&mut self, names: &[Name], written: &[Rc<Attribute<'_>>]) -> Vec<Edge> {
         let weight = self.integer(written, "weight", -NUMBER_MAX..=NUMBER_MAX).unwrap_or(0);
         let loop_restart = self.boolean(written, "loop_restart");
         let mut edges = Vec::with_capacity(names.len() - 1);
@@ -158,7 +158,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The prompt with `$goal` replaced (4.5): plain replacement, no template language.
-    fn prompt(&mut self, written: &[Rc<Attribute>], goal: &str) -> String {
+    fn prompt(&mut self, written: &[Rc<Attribute<'_>>], goal: &str) -> String {
         let Some(attribute) = find(written, "prompt") else { return String::new() };
         let prompt = attribute.value.to_string();
         let copies = prompt.matches("$goal").count();
@@ -171,7 +171,7 @@ impl<'a> Resolver<'a> {
 
     /// How often a stage is tried (3.5): its own number, its own policy, the graph's number, the
     /// graph's policy, once. The delays are those of the nearest policy.
-    fn retry(&mut self, written: &[Rc<Attribute>], defaults: &GraphDefaults) -> Retry {
+    fn retry(&mut self, written: &[Rc<Attribute<'_>>], defaults: &GraphDefaults) -> Retry {
         let number = self.integer(written, "max_retries", 0..=RETRIES_MAX).map(attempts);
         match self.policy(written, "retry_policy") {
             Some(policy) => Retry { attempts_max: number.unwrap_or(policy.attempts_max), ..policy },
@@ -184,7 +184,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn policy(&mut self, written: &[Rc<Attribute>], key: &str) -> Option<Retry> {
+    fn policy(&mut self, written: &[Rc<Attribute<'_>>], key: &str) -> Option<Retry> {
         let attribute = find(written, key)?;
         let name = attribute.value.to_string();
         let policy = POLICIES.into_iter().find(|(known, ..)| *known == name).map(preset);
@@ -199,7 +199,7 @@ impl<'a> Resolver<'a> {
         policy
     }
 
-    fn visits(&mut self, written: &[Rc<Attribute>], key: &str) -> Option<u32> {
+    fn visits(&mut self, written: &[Rc<Attribute<'_>>], key: &str) -> Option<u32> {
         let visits = self.integer(written, key, 0..=VISITS_MAX)?;
         Some(match u32::try_from(visits) {
             Ok(visits) if visits > 0 => visits,
@@ -207,7 +207,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    fn target(&mut self, written: &[Rc<Attribute>], key: &str) -> Option<StageId> {
+    fn target(&mut self, written: &[Rc<Attribute<'_>>], key: &str) -> Option<StageId> {
         let attribute = find(written, key)?;
         let text = attribute.value.to_string();
         if text.is_empty() {
@@ -221,7 +221,7 @@ impl<'a> Resolver<'a> {
         id.ok()
     }
 
-    fn timeout(&mut self, written: &[Rc<Attribute>]) -> Option<Duration> {
+    fn timeout(&mut self, written: &[Rc<Attribute<'_>>]) -> Option<Duration> {
         let attribute = find(written, "timeout")?;
         let found = &attribute.value;
         if let Some(seconds) = found.integer().and_then(|number| u64::try_from(number).ok()) {
@@ -239,7 +239,7 @@ impl<'a> Resolver<'a> {
         timeout
     }
 
-    fn boolean(&mut self, written: &[Rc<Attribute>], key: &str) -> bool {
+    fn boolean(&mut self, written: &[Rc<Attribute<'_>>], key: &str) -> bool {
         let Some(attribute) = find(written, key) else { return false };
         let boolean = attribute.value.boolean();
         if boolean.is_none() {
@@ -252,7 +252,7 @@ impl<'a> Resolver<'a> {
 
     fn integer(
         &mut self,
-        written: &[Rc<Attribute>],
+        written: &[Rc<Attribute<'_>>],
         key: &str,
         range: RangeInclusive<i64>,
     ) -> Option<i64> {
@@ -267,7 +267,7 @@ impl<'a> Resolver<'a> {
         number
     }
 
-    fn wrong(&mut self, attribute: &Attribute, message: String, help: impl Into<String>) {
+    fn wrong(&mut self, attribute: &Attribute<'_>, message: String, help: impl Into<String>) {
         let error = Diagnostic::error("attribute-type", message).help(help);
         self.report.push(error.at(self.text.place(attribute.value_at)));
     }
@@ -334,7 +334,7 @@ fn classes(written: Option<&Value>, derived: Vec<String>) -> Vec<String> {
     classes
 }
 
-fn find<'w>(written: &'w [Rc<Attribute>], key: &str) -> Option<&'w Attribute> {
+fn find<'w, 's>(written: &'w [Rc<Attribute<'s>>], key: &str) -> Option<&'w Attribute<'s>> {
     written.iter().find(|attribute| attribute.key == key).map(Rc::as_ref)
 }
 

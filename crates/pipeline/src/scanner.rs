@@ -130,29 +130,30 @@ impl<'a> Scanner<'a> {
         let opening = self.at;
         let body = &self.source[opening + 1..];
         let mut quoted = Quoted { text: String::new(), escape_unknown: None };
-        let mut characters = body.char_indices();
-        while let Some((offset, c)) = characters.next() {
-            match c {
-                '"' => {
-                    self.at = opening + 1 + offset + 1;
-                    let swallowed = self.peek().is_some_and(|c| c == '"' || c.is_alphanumeric());
-                    if swallowed && body[..offset].contains('\n') {
-                        break;
-                    }
-                    return Ok(quoted);
+        let mut from = 0;
+        while let Some(length) = body[from..].find(['"', '\\']) {
+            let found = from + length;
+            quoted.text.push_str(&body[from..found]);
+            from = found + 1;
+            if body[found..].starts_with('"') {
+                self.at = opening + 1 + from;
+                let swallowed = self.peek().is_some_and(|c| c == '"' || c.is_alphanumeric());
+                if swallowed && body[..found].contains('\n') {
+                    break;
                 }
-                '\\' => match characters.next() {
-                    Some((_, 'n')) => quoted.text.push('\n'),
-                    Some((_, 't')) => quoted.text.push('\t'),
-                    Some((_, escaped @ ('"' | '\\'))) => quoted.text.push(escaped),
-                    Some((_, '\n')) => {}
-                    Some((_, escaped)) => {
-                        quoted.text.extend(['\\', escaped]);
-                        quoted.escape_unknown.get_or_insert(opening + 1 + offset);
-                    }
-                    None => break,
-                },
-                c => quoted.text.push(c),
+                return Ok(quoted);
+            }
+            let Some(escaped) = body[from..].chars().next() else { break };
+            from += escaped.len_utf8();
+            match escaped {
+                'n' => quoted.text.push('\n'),
+                't' => quoted.text.push('\t'),
+                '"' | '\\' => quoted.text.push(escaped),
+                '\n' => {}
+                _ => {
+                    quoted.text.extend(['\\', escaped]);
+                    quoted.escape_unknown.get_or_insert(opening + 1 + found);
+                }
             }
         }
         self.at = self.line_end(opening + 1);

@@ -26,20 +26,15 @@ struct Mark {
 
 impl Text {
     pub(crate) fn new(file: &str, source: &str) -> Self {
-        let mut here = Mark { offset: 0, line: 1, column: 1 };
-        let mut marks = vec![here];
-        for (offset, c) in source.char_indices() {
-            here.offset = offset + c.len_utf8();
-            if c == '\n' {
-                here.line = here.line.saturating_add(1);
-                here.column = 1;
-                marks.push(here);
-            } else {
-                here.column = here.column.saturating_add(1);
-                if here.offset - marks[marks.len() - 1].offset >= MARK_BYTES {
-                    marks.push(here);
-                }
-            }
+        let mut marks = Vec::new();
+        let (mut offset, mut line) = (0, 1_u32);
+        for text in source.split_inclusive('\n') {
+            mark_line(text, Mark { offset, line, column: 1 }, &mut marks);
+            offset += text.len();
+            line = line.saturating_add(1);
+        }
+        if source.is_empty() || source.ends_with('\n') {
+            marks.push(Mark { offset, line, column: 1 });
         }
         Self { file: file.to_owned(), source: source.into(), marks }
     }
@@ -86,6 +81,21 @@ impl Text {
             };
         }
         value
+    }
+}
+
+/// Marks the beginning of a line, and places within it.
+fn mark_line(text: &str, mut here: Mark, marks: &mut Vec<Mark>) {
+    marks.push(here);
+    let begin = here.offset;
+    // Line by line it is faster to know that there is nothing more to mark than to look.
+    let characters = if text.len() < MARK_BYTES { "" } else { text }.char_indices();
+    for (count, (offset, _)) in characters.enumerate() {
+        if begin + offset - here.offset >= MARK_BYTES {
+            let column = u32::try_from(count).unwrap_or(u32::MAX).saturating_add(1);
+            here = Mark { offset: begin + offset, column, ..here };
+            marks.push(here);
+        }
     }
 }
 

@@ -6,13 +6,14 @@ use super::{Inspection, meant};
 use crate::document::Subject;
 use crate::report::Report;
 use crate::vocabulary::OUTCOMES;
-use crate::{Condition, Key, Test};
+use crate::{Key, Test};
 
 /// Conditions parse.
 pub(super) fn condition_syntax(on: &Inspection<'_>, report: &mut Report) {
-    for (position, edge) in on.graph.edges().iter().enumerate() {
-        if let Err(error) = Condition::parse(&edge.condition) {
-            let finding = Diagnostic::error("condition-syntax", error.message).help(error.help);
+    for (position, condition) in on.conditions.iter().enumerate() {
+        if let Err(error) = condition {
+            let finding = Diagnostic::error("condition-syntax", error.message.as_str());
+            let finding = finding.help(error.help.as_str());
             let subject = Subject::Edge(position);
             report.push(on.in_value(subject, "condition", error.offset, finding));
         }
@@ -51,8 +52,8 @@ fn each_clause(
     report: &mut Report,
     find: impl Fn(&Key, &Test) -> Option<Diagnostic>,
 ) {
-    for (position, edge) in on.graph.edges().iter().enumerate() {
-        let condition = Condition::parse(&edge.condition).unwrap_or_default();
+    for (position, condition) in on.conditions.iter().enumerate() {
+        let Ok(condition) = condition else { continue };
         for finding in condition.clauses().iter().filter_map(|c| find(&c.key, &c.test)) {
             report.push(on.at_key(Subject::Edge(position), "condition", finding));
         }

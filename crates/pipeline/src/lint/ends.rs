@@ -3,9 +3,9 @@
 use base::Diagnostic;
 
 use super::Inspection;
+use crate::Handler;
 use crate::document::Subject;
 use crate::report::Report;
-use crate::{Edge, Handler};
 
 /// Exactly one start.
 pub(super) fn start_node(on: &Inspection<'_>, report: &mut Report) {
@@ -21,20 +21,27 @@ pub(super) fn terminal_node(on: &Inspection<'_>, report: &mut Report) {
 
 /// Nothing leads to the start.
 pub(super) fn start_no_incoming(on: &Inspection<'_>, report: &mut Report) {
-    let help = "let the edge lead to the stage after the start";
-    no_edge(on, report, "start-no-incoming", help, |edge| {
-        let is_start = leads(on, &edge.to, &Handler::Start);
-        is_start.then(|| format!("an edge leads back to the start `{}`", edge.to))
-    });
+    for start in on.topology.of_handler(&Handler::Start) {
+        for edge in on.topology.backward[start].iter().filter_map(|way| way.edge) {
+            let id = &on.topology.stages[start].id;
+            let message = format!("an edge leads back to the start `{id}`");
+            let error = Diagnostic::error("start-no-incoming", message);
+            let error = error.help("let the edge lead to the stage after the start");
+            report.push(on.at(Subject::Edge(edge), error));
+        }
+    }
 }
 
 /// The exit leads nowhere.
 pub(super) fn exit_no_outgoing(on: &Inspection<'_>, report: &mut Report) {
-    let help = "put what is to happen before the exit";
-    no_edge(on, report, "exit-no-outgoing", help, |edge| {
-        let is_exit = leads(on, &edge.from, &Handler::Exit);
-        is_exit.then(|| format!("an edge leaves the exit `{}`", edge.from))
-    });
+    for exit in on.topology.of_handler(&Handler::Exit) {
+        for edge in on.topology.forward[exit].iter().filter_map(|way| way.edge) {
+            let message = format!("an edge leaves the exit `{}`", on.topology.stages[exit].id);
+            let error = Diagnostic::error("exit-no-outgoing", message);
+            let error = error.help("put what is to happen before the exit");
+            report.push(on.at(Subject::Edge(edge), error));
+        }
+    }
 }
 
 fn exactly_one(
@@ -54,23 +61,4 @@ fn exactly_one(
         let error = Diagnostic::error(rule, message).help(format!("keep one {what}"));
         report.push(on.at(Subject::Stage(&other.id), error));
     }
-}
-
-fn no_edge(
-    on: &Inspection<'_>,
-    report: &mut Report,
-    rule: &str,
-    help: &str,
-    wrong: impl Fn(&Edge) -> Option<String>,
-) {
-    for (position, edge) in on.graph.edges().iter().enumerate() {
-        if let Some(message) = wrong(edge) {
-            report
-                .push(on.at(Subject::Edge(position), Diagnostic::error(rule, message).help(help)));
-        }
-    }
-}
-
-fn leads(on: &Inspection<'_>, id: &base::StageId, handler: &Handler) -> bool {
-    on.graph.stages.get(id).is_some_and(|stage| stage.handler == *handler)
 }

@@ -24,14 +24,10 @@ pub(super) fn reachability(on: &Inspection<'_>, report: &mut Report) {
 /// pipelines use that; one that also leads nowhere is almost surely a slip of the pen.
 pub(super) fn edge_target_exists(on: &Inspection<'_>, report: &mut Report) {
     let rule = "edge-target-exists";
-    for (position, edge) in on.graph.edges().iter().enumerate() {
-        for id in [&edge.from, &edge.to] {
-            if !on.graph.stages.contains_key(id) {
-                let help = meant_stage(on, id.as_str(), "declare it");
-                let error = Diagnostic::error(rule, format!("there is no stage `{id}`"));
-                report.push(on.at(Subject::Edge(position), error.help(help)));
-            }
-        }
+    for (position, id) in &on.topology.dangling {
+        let help = meant_stage(on, id.as_str(), "declare it");
+        let error = Diagnostic::error(rule, format!("there is no stage `{id}`"));
+        report.push(on.at(Subject::Edge(*position), error.help(help)));
     }
     for (stage, ways) in on.topology.stages.iter().zip(&on.topology.forward) {
         let is_end = matches!(stage.handler, Handler::Start | Handler::Exit);

@@ -5,9 +5,9 @@ use base::Diagnostic;
 
 use super::Inspection;
 use super::topology::Way;
+use crate::Handler;
 use crate::document::Subject;
 use crate::report::Report;
-use crate::{Condition, Handler};
 
 /// A way longer than this is shown in part.
 const SHOWN_STAGES_MAX: usize = 12;
@@ -40,9 +40,8 @@ pub(super) fn unproven_ship(on: &Inspection<'_>, report: &mut Report) {
 }
 
 fn needs_success(on: &Inspection<'_>, way: Way) -> bool {
-    let edge = way.edge.map(|position| &on.graph.edges()[position]);
-    edge.and_then(|edge| Condition::parse(&edge.condition).ok())
-        .is_some_and(|condition| condition.requires_outcome("success"))
+    let condition = way.edge.and_then(|position| on.conditions[position].as_ref().ok());
+    condition.is_some_and(|condition| condition.requires_outcome("success"))
 }
 
 /// Whether what was proven before such a stage is still what stands after it.

@@ -1,5 +1,7 @@
 //! The graph as numbers: which stage leads to which, by edges and by the jumps of retry targets.
 
+use std::collections::HashMap;
+
 use base::StageId;
 
 use crate::{Graph, Handler, Stage};
@@ -9,6 +11,8 @@ pub(super) struct Topology<'a> {
     pub(super) stages: Vec<&'a Stage>,
     pub(super) forward: Vec<Vec<Way>>,
     pub(super) backward: Vec<Vec<Way>>,
+    /// Edges, by position, with an end that does not exist; they are no ways.
+    pub(super) dangling: Vec<(usize, &'a StageId)>,
 }
 
 /// A way to (or, backward, from) a stage.
@@ -22,39 +26,38 @@ pub(super) struct Way {
 impl<'a> Topology<'a> {
     pub(super) fn new(graph: &'a Graph) -> Self {
         let stages: Vec<&Stage> = graph.stages.values().collect();
-        let mut topology = Self {
-            forward: vec![Vec::new(); stages.len()],
-            backward: vec![Vec::new(); stages.len()],
-            stages,
+        let ways = vec![Vec::new(); stages.len()];
+        let mut topology =
+            Self { forward: ways.clone(), backward: ways, stages, dangling: Vec::new() };
+        let positions: HashMap<&StageId, usize> =
+            graph.stages.keys().enumerate().map(|(position, id)| (id, position)).collect();
+        let mut connect = |from: &'a StageId, to: &'a StageId, edge: Option<usize>| match (
+            positions.get(from),
+            positions.get(to),
+        ) {
+            (Some(from), Some(to)) => {
+                topology.forward[*from].push(Way { stage: *to, edge });
+                topology.backward[*to].push(Way { stage: *from, edge });
+            }
+            (from_found, to_found) => {
+                let missing = [(from_found, from), (to_found, to)];
+                let missing = missing.into_iter().filter(|(found, _)| found.is_none());
+                let missing = missing.filter_map(|(_, id)| edge.map(|edge| (edge, id)));
+                topology.dangling.extend(missing);
+            }
         };
         for (position, edge) in graph.edges().iter().enumerate() {
-            topology.connect(&edge.from, &edge.to, Some(position));
+            connect(&edge.from, &edge.to, Some(position));
         }
         for stage in graph.stages.values() {
             if stage.goal_gate {
-                for target in graph.retry_targets(stage) {
-                    topology.connect(&stage.id, target, None);
-                }
+                graph.retry_targets(stage).for_each(|target| connect(&stage.id, target, None));
             } else {
                 let own = [&stage.retry_target, &stage.fallback_retry_target];
-                for target in own.into_iter().flatten() {
-                    topology.connect(&stage.id, target, None);
-                }
+                own.into_iter().flatten().for_each(|target| connect(&stage.id, target, None));
             }
         }
         topology
-    }
-
-    /// Notes a way; one to or from a stage that does not exist is left out.
-    fn connect(&mut self, from: &StageId, to: &StageId, edge: Option<usize>) {
-        if let (Some(from), Some(to)) = (self.position(from), self.position(to)) {
-            self.forward[from].push(Way { stage: to, edge });
-            self.backward[to].push(Way { stage: from, edge });
-        }
-    }
-
-    pub(super) fn position(&self, id: &StageId) -> Option<usize> {
-        self.stages.binary_search_by(|stage| stage.id.cmp(id)).ok()
     }
 
     /// The positions of the stages that a handler performs.

@@ -7,9 +7,9 @@ use crate::Value;
 use crate::limits::ATTRIBUTES_MAX;
 use crate::syntax::{Attribute, Attributes};
 
-impl Parser<'_> {
+impl<'s> Parser<'s, '_> {
     /// The attribute blocks that stand here: none, one, or as in Graphviz several.
-    pub(super) fn blocks(&mut self) -> Attributes {
+    pub(super) fn blocks(&mut self) -> Attributes<'s> {
         let mut attributes = Vec::new();
         loop {
             self.trivia();
@@ -24,7 +24,7 @@ impl Parser<'_> {
     }
 
     /// The inside of a block, and its `]`.
-    fn block(&mut self, opening: usize, attributes: &mut Attributes) -> Parse<()> {
+    fn block(&mut self, opening: usize, attributes: &mut Attributes<'s>) -> Parse<()> {
         loop {
             self.trivia();
             if self.scan.eat("]") {
@@ -87,7 +87,7 @@ impl Parser<'_> {
         }
     }
 
-    fn attribute(&mut self) -> Parse<Attribute> {
+    fn attribute(&mut self) -> Parse<Attribute<'s>> {
         let key_at = self.scan.at;
         let word =
             if self.scan.looks_at("\"") { self.string()? } else { self.scan.word().to_owned() };
@@ -155,8 +155,8 @@ impl Parser<'_> {
         }
     }
 
-    /// A key as written, told about when it is none.
-    pub(super) fn key(&mut self, at: usize, word: &str) -> String {
+    /// The key that a word at an offset spells, told about when it is none.
+    pub(super) fn key(&mut self, at: usize, word: &str) -> &'s str {
         let identifier = |part: &str| {
             part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -165,6 +165,9 @@ impl Parser<'_> {
             let help = "a key is letters, digits and underscores, with dots between the parts";
             self.error(at, format!("`{word}` is no key"), help);
         }
-        word.to_owned()
+        // A key has no escapes, so that it stands in the source as it is.
+        let written = &self.text.source()[at..];
+        let written = written.strip_prefix('"').unwrap_or(written);
+        written.get(..word.len()).unwrap_or("")
     }
 }
