@@ -231,6 +231,9 @@ impl<'s> Parser<'s, '_> {
     /// `-> name`, if there is one.
     fn arrow(&mut self) -> Option<Parse<Name>> {
         self.trivia();
+        if self.is_lost() {
+            return None;
+        }
         let arrow_at = self.scan.at;
         if self.scan.eat("--") {
             self.scan.eat(">");

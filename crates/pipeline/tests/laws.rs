@@ -83,6 +83,15 @@ fn depth_and_size_are_bounded() {
     }
 }
 
+#[test]
+fn reading_stops_when_nothing_makes_sense() {
+    for piece in ["a [=,=,", "-> ", "1 -> ", "a = ", "\"\" [x=<", "{ ] "] {
+        let parsed = parse("f", &format!("digraph g {{ {}", piece.repeat(1000)));
+        let errors = parsed.diagnostics.iter().filter(|finding| finding.is_error()).count();
+        assert!((1..=100).contains(&errors), "{piece}: {errors}");
+    }
+}
+
 /// Pieces that documents are made of, and pieces that break them.
 const PIECES: &[&str] = &[
     "digraph",

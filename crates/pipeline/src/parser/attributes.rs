@@ -40,7 +40,7 @@ impl<'s> Parser<'s, '_> {
             }
             let attribute = match self.attribute() {
                 Ok(attribute) => attribute,
-                Err(Reported) if self.ends_attribute() => {
+                Err(Reported) if self.ends_attribute() && !self.is_lost() => {
                     self.separator();
                     continue;
                 }
