@@ -87,15 +87,21 @@ fn opinions<'v>(voters: impl Iterator<Item = &'v Voter> + Clone) -> u32 {
 mod tests {
     use super::*;
 
-    fn voter(votes: u32, outputs: &[&str]) -> Voter {
+    /// A whole program that so many answers came to.
+    fn voter(entry: usize, votes: u32, outputs: &[&str]) -> Voter {
         let behaviour =
             |stdout: &&str| Behaviour { exit: 0, stdout: (*stdout).to_owned(), stderr_empty: true };
-        Voter { votes, behaviours: outputs.iter().map(behaviour).collect(), discredited: false }
+        Voter {
+            halves: [Half::Whole(entry); 2],
+            votes: [votes; 2],
+            behaviours: outputs.iter().map(behaviour).collect(),
+            discredited: false,
+        }
     }
 
     #[test]
     fn the_largest_group_wins_and_its_votes_are_counted() {
-        let voters = [voter(1, &["a", "x"]), voter(2, &["a", "b"]), voter(1, &["a", "b"])];
+        let voters = [voter(0, 1, &["a", "x"]), voter(1, 2, &["a", "b"]), voter(2, 1, &["a", "b"])];
         let agreement = Agreement::of(&voters).unwrap();
         assert_eq!(agreement, Agreement { winner: 1, agreeing: 3, votes: 4 });
         assert!(agreement.is_strong(3) && !agreement.is_strong(4));
@@ -105,28 +111,40 @@ mod tests {
     fn what_is_shared_probe_by_probe_wins_over_a_small_group() {
         // No two of the last three agree on all; each differs from the others on one probe alone.
         let voters = [
-            voter(1, &["q", "q", "q"]),
-            voter(1, &["q", "q", "q"]),
-            voter(1, &["x", "b", "c"]),
-            voter(1, &["a", "b", "c"]),
-            voter(1, &["a", "b", "x"]),
-            voter(1, &["a", "y", "c"]),
+            voter(0, 1, &["q", "q", "q"]),
+            voter(1, 1, &["q", "q", "q"]),
+            voter(2, 1, &["x", "b", "c"]),
+            voter(3, 1, &["a", "b", "c"]),
+            voter(4, 1, &["a", "b", "x"]),
+            voter(5, 1, &["a", "y", "c"]),
         ];
         assert_eq!(Agreement::of(&voters).unwrap().winner, 3);
     }
 
     #[test]
     fn a_minority_is_not_strong() {
-        let voters = [voter(3, &["a"]), voter(2, &["b"]), voter(1, &["c"])];
+        let voters = [voter(6, 3, &["a"]), voter(7, 2, &["b"]), voter(8, 1, &["c"])];
         assert!(!Agreement::of(&voters).unwrap().is_strong(3));
     }
 
     #[test]
     fn a_discredited_majority_loses_unless_nothing_else_is_left() {
-        let wrong = || Voter { discredited: true, ..voter(9, &["a"]) };
-        let agreement = Agreement::of(&[wrong(), voter(1, &["b"])]).unwrap();
+        let wrong = || Voter { discredited: true, ..voter(9, 9, &["a"]) };
+        let agreement = Agreement::of(&[wrong(), voter(10, 1, &["b"])]).unwrap();
         assert_eq!(agreement, Agreement { winner: 1, agreeing: 1, votes: 1 });
         assert_eq!(Agreement::of(&[wrong()]).unwrap().winner, 0);
         assert_eq!(Agreement::of(&[]), None);
+    }
+
+    #[test]
+    fn programs_that_share_a_half_are_one_opinion_on_it() {
+        let pair = |valid, answer| Voter {
+            halves: [Half::Part(valid), Half::Part(answer)],
+            ..voter(0, 1, &["a"])
+        };
+        let voters = [pair(0, 0), pair(0, 1), pair(0, 2)];
+        assert_eq!(Agreement::of(&voters).unwrap().agreeing, 1);
+        let voters = [pair(0, 0), pair(1, 1), pair(2, 2), pair(0, 1)];
+        assert_eq!(Agreement::of(&voters).unwrap().agreeing, 3);
     }
 }

@@ -60,6 +60,15 @@ impl AgentBackend for Candidates {
 /// The most passing programs that are compared: past a dozen, one more says nothing new.
 const VOTERS_MAX: usize = 12;
 
+/// Seeds of one build are neighbours, those of two builds are far apart.
+const SEED_STRIDE: u64 = 1_000_003;
+
+/// More calls than any strategy makes in one visit.
+const CALLS_MAX: u64 = 101;
+
+/// Canonical JSON carries whole numbers exactly below 2^53 (RFC 8785 section 3.2.2.3).
+pub(crate) const SEED_MAX: u64 = (1 << 53) - 1;
+
 /// The build that stands in the product when disclosures say that it failed.
 fn rejected(task: &Task<'_>) -> Files {
     if task.disclosures.is_empty() {
@@ -112,7 +121,7 @@ impl Build<'_, '_> {
     /// One call for each function of which there are not yet enough good ones.
     fn parts(&mut self, frame: &Frame, batch: Batch) -> Result<(), HostError> {
         let passing = !self.pool.passing().is_empty();
-        for part in [Part::Problem, Part::Answer] {
+        for part in [Part::Valid, Part::Answer] {
             let enough = self.pool.has_enough(part, self.strategy.votes_enough);
             if enough && passing {
                 continue;
@@ -173,8 +182,8 @@ impl Build<'_, '_> {
     ) -> Result<Vec<Option<Files>>, HostError> {
         // Later visits see more disclosures; their answers should not be the same again.
         let visit = self.task.disclosures.len() + self.task.feedback.len();
-        let seed =
-            self.task.seed.wrapping_mul(1_000_003).wrapping_add(visit as u64 * 101 + self.calls);
+        let own = visit as u64 * CALLS_MAX + self.calls;
+        let seed = self.task.seed.wrapping_mul(SEED_STRIDE).wrapping_add(own) & SEED_MAX;
         self.calls += 1;
         let reply = self.host.complete(&Request {
             messages,
@@ -287,9 +296,9 @@ fn voters(pool: &Pool<'_>) -> Vec<usize> {
         (0..pool.programs.len()).filter(|at| pool.programs[*at].passes()).collect();
     let mut seen = BTreeSet::new();
     let (new, known): (Vec<usize>, Vec<usize>) = passing.into_iter().partition(|at| {
-        let [problem, answer] = pool.programs[*at].made_of.halves();
-        let new_problem = seen.insert((Part::Problem, problem));
-        seen.insert((Part::Answer, answer)) || new_problem
+        let [valid, answer] = pool.programs[*at].made_of.halves();
+        let new_valid = seen.insert((Part::Valid, valid));
+        seen.insert((Part::Answer, answer)) || new_valid
     });
     new.into_iter().chain(known).take(VOTERS_MAX).collect()
 }

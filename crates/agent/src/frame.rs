@@ -1,12 +1,13 @@
 //! The frame of a small program: the harness writes what is the same in all of them, and the model fills
 //! in two functions, each asked for alone.
 //!
-//! `problem` says what is wrong with a call, `answer` what a sound call prints. Apart, each is easy
-//! enough for a weak model to get right now and then, and any `problem` goes with any `answer`: eight of
-//! each are sixty-four programs. Everything in a frame comes from the intent's interface and
+//! `valid` says whether a call is one at all, `answer` what such a call prints. Apart, each is easy
+//! enough for a weak model to get right now and then, and any `valid` goes with any `answer`: eight of
+//! each are sixty-four programs. (Asked for a message instead of a yes or no, the model goes on to
+//! compute the answer.) Everything in a frame comes from the intent's interface and
 //! public examples. It refuses to know which answer is right.
 
-use intent::{Example, Intent, StepKind};
+use intent::{Example, Expect, Intent, StepKind, Stream};
 
 use crate::Files;
 use crate::language::Language;
@@ -15,7 +16,7 @@ use crate::paths::only;
 /// A function that the model fills in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
-    Problem,
+    Valid,
     Answer,
 }
 
@@ -23,7 +24,7 @@ impl Part {
     /// The function's name.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Problem => "problem",
+            Self::Valid => "valid",
             Self::Answer => "answer",
         }
     }
@@ -34,6 +35,7 @@ impl Part {
 pub(crate) struct Frame {
     pub language: Language,
     path: String,
+    command: String,
     /// The exit code of a refused call.
     refusal: i32,
     /// Whether any example gives standard input.
@@ -45,15 +47,19 @@ const REFUSAL_DEFAULT: i32 = 2;
 
 impl Frame {
     /// The frame that fits `intent`: one command, which starts the one file of the write-set, in a
-    /// language that is known here, and no example that fails in two different ways.
+    /// language that is known here, examples that fail in one way, and none that asks for a certain message.
     pub(crate) fn of(intent: &Intent) -> Option<Self> {
         let interface = &intent.interface;
         let path = only(&interface.files)?;
         let language = Language::of(interface);
-        let words = interface.commands.values().next()?;
+        let (command, words) = interface.commands.iter().next()?;
         let starts = words.iter().any(|word| word.strip_prefix("$PRODUCT/") == Some(path));
         let simple = interface.commands.len() == 1 && interface.build.is_none() && starts;
         if !simple || !matches!(language, Language::Python | Language::JavaScript) {
+            return None;
+        }
+        let worded = examples(intent).flat_map(|example| &example.steps).any(asks_for_message);
+        if worded {
             return None;
         }
         let mut codes: Vec<i32> = examples(intent).filter_map(failing_code).collect();
@@ -67,23 +73,29 @@ impl Frame {
         let reads_stdin = examples(intent).any(|example| {
             example.steps.iter().any(|step| matches!(step, StepKind::GivenStdin { .. }))
         });
-        Some(Self { language, path: path.to_owned(), refusal, reads_stdin })
+        Some(Self {
+            language,
+            path: path.to_owned(),
+            command: command.clone(),
+            refusal,
+            reads_stdin,
+        })
     }
 
     /// The program with both functions filled in.
-    pub(crate) fn assemble(&self, problem: &str, answer: &str) -> Files {
+    pub(crate) fn assemble(&self, valid: &str, answer: &str) -> Files {
         let (head, tail) = (self.head(), self.tail());
         let gap = if self.language == Language::Python { "\n\n" } else { "\n" };
-        let text = format!("{head}{gap}{}\n{gap}{}\n{gap}{tail}", problem.trim(), answer.trim());
+        let text = format!("{head}{gap}{}\n{gap}{}\n{gap}{tail}", valid.trim(), answer.trim());
         Files::from([(self.path.clone(), text)])
     }
 
-    /// A part that finds nothing wrong, or answers nothing: what the other part is tried with.
+    /// A part that lets every call through, or answers nothing: what the other part is tried with.
     pub(crate) fn stub(&self, part: Part) -> String {
         let result = match (part, self.language) {
             (Part::Answer, _) => "\"\"",
-            (Part::Problem, Language::Python) => "None",
-            (Part::Problem, _) => "null",
+            (Part::Valid, Language::Python) => "True",
+            (Part::Valid, _) => "true",
         };
         let (name, parameters) = (part.name(), self.parameters());
         match self.language {
@@ -92,10 +104,19 @@ impl Frame {
         }
     }
 
-    /// The part in a block that the model wrote: what stands before it starts the program itself.
+    /// The part in a block that the model wrote, without what would start or try it.
     /// `None` when the function is not there.
     pub(crate) fn part(&self, part: Part, block: &str) -> Option<String> {
-        let ends = ["if __name__", "main(", "def main(", "function main("];
+        // A demonstration that the model adds would run before the program does.
+        let ends = [
+            "if __name__",
+            "main(",
+            "def main(",
+            "function main(",
+            "print(",
+            "console.",
+            "assert ",
+        ];
         let kept: Vec<&str> = block
             .lines()
             .take_while(|line| !ends.iter().any(|end| line.starts_with(end)))
@@ -125,12 +146,14 @@ impl Frame {
             let stdin = if self.reads_stdin { ", sys.stdin.read()" } else { "" };
             return PYTHON_TAIL
                 .replace("{parameters}", parameters)
+                .replace("{command}", &self.command)
                 .replace("{code}", &code.to_string())
                 .replace("{stdin}", stdin);
         }
         let stdin = if self.reads_stdin { ", fs.readFileSync(0, \"utf8\")" } else { "" };
         JAVASCRIPT_TAIL
             .replace("{parameters}", parameters)
+            .replace("{command}", &self.command)
             .replace("{code}", &code.to_string())
             .replace("{stdin}", stdin)
     }
@@ -138,9 +161,8 @@ impl Frame {
 
 const PYTHON_TAIL: &str = "\
 def main({parameters}):
-    message = problem({parameters})
-    if message is not None:
-        print(message, file=sys.stderr)
+    if not valid({parameters}):
+        print(\"{command}: cannot do this:\", \" \".join([\"{command}\", *args]), file=sys.stderr)
         sys.exit({code})
     text = answer({parameters})
     if text:
@@ -152,9 +174,8 @@ main(sys.argv[1:]{stdin})
 
 const JAVASCRIPT_TAIL: &str = "\
 function main({parameters}) {
-  const message = problem({parameters});
-  if (message !== null && message !== undefined) {
-    console.error(message);
+  if (!valid({parameters})) {
+    console.error(\"{command}: cannot do this:\", [\"{command}\", ...args].join(\" \"));
     process.exit({code});
   }
   const text = answer({parameters});
@@ -173,6 +194,12 @@ pub(crate) fn is_failing(example: &Example) -> bool {
         StepKind::ExitIsFailure => true,
         _ => false,
     })
+}
+
+/// The frame's own message is the same for every refused call.
+fn asks_for_message(step: &StepKind) -> bool {
+    let StepKind::Output { stream: Stream::Stderr, expect } = step else { return false };
+    !matches!(expect, Expect::Empty | Expect::NotEmpty)
 }
 
 fn examples(intent: &Intent) -> impl Iterator<Item = &Example> {

@@ -2,9 +2,9 @@
 //!
 //! It refuses to write files.
 
-use base::Spend;
-use model::{Request, Role};
+use model::Request;
 
+use crate::candidates::SEED_MAX;
 use crate::prompt;
 use crate::{AgentBackend, Files, Host, HostError, Report, Task};
 
@@ -23,14 +23,13 @@ impl AgentBackend for Planner {
 
     fn work(&self, task: &Task<'_>, host: &mut dyn Host) -> Result<Report, HostError> {
         let messages = prompt::plan(task);
-        debug_assert_eq!(messages.last().map(|last| last.role), Some(Role::User));
         let reply = host.complete(&Request {
             messages,
             candidates: 1,
             temperature: 0.0,
             top_p: 1.0,
             tokens_max: PLAN_TOKENS_MAX,
-            seed: task.seed,
+            seed: task.seed & SEED_MAX,
             stop: Vec::new(),
         })?;
         let text = reply.completions.first().map_or("", |completion| completion.text.trim());
@@ -38,7 +37,7 @@ impl AgentBackend for Planner {
             files: Files::new(),
             tried: Vec::new(),
             note: text.to_owned(),
-            spend: Spend { ..reply.spend },
+            spend: reply.spend,
         })
     }
 }

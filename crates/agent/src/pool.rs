@@ -19,7 +19,7 @@ pub(crate) struct Program {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Made {
     Whole { entry: usize },
-    Parts { problem: usize, answer: usize },
+    Parts { valid: usize, answer: usize },
 }
 
 impl Made {
@@ -27,7 +27,7 @@ impl Made {
     pub(crate) fn halves(self) -> [Half; 2] {
         match self {
             Self::Whole { entry } => [Half::Whole(entry); 2],
-            Self::Parts { problem, answer } => [Half::Part(problem), Half::Part(answer)],
+            Self::Parts { valid, answer } => [Half::Part(valid), Half::Part(answer)],
         }
     }
 }
@@ -68,7 +68,7 @@ pub(crate) struct Pool<'a> {
     /// Builds that were rejected before are no candidates.
     rejected: &'a Files,
     wholes: Vec<Entry<Files>>,
-    problems: Vec<Entry<Piece>>,
+    valids: Vec<Entry<Piece>>,
     answers: Vec<Entry<Piece>>,
     pub programs: Vec<Program>,
     /// Answers that held nothing usable.
@@ -86,7 +86,7 @@ impl<'a> Pool<'a> {
             intent,
             rejected,
             wholes: Vec::new(),
-            problems: Vec::new(),
+            valids: Vec::new(),
             answers: Vec::new(),
             programs: Vec::new(),
             unusable: 0,
@@ -128,7 +128,7 @@ impl<'a> Pool<'a> {
     ) -> Result<(), HostError> {
         self.answered += 1;
         let entries = match part {
-            Part::Problem => &mut self.problems,
+            Part::Valid => &mut self.valids,
             Part::Answer => &mut self.answers,
         };
         if let Some(known) = entries.iter_mut().find(|entry| entry.value.text == text) {
@@ -136,12 +136,11 @@ impl<'a> Pool<'a> {
             return Ok(());
         }
         let files = match part {
-            Part::Problem => frame.assemble(&text, &frame.stub(Part::Answer)),
-            Part::Answer => frame.assemble(&frame.stub(Part::Problem), &text),
+            Part::Valid => frame.assemble(&text, &frame.stub(Part::Answer)),
+            Part::Answer => frame.assemble(&frame.stub(Part::Valid), &text),
         };
         let tried = host.try_files(&files)?;
-        let own =
-            |check: &&Tried| fails_as_shown(self.intent, check) == Some(part == Part::Problem);
+        let own = |check: &&Tried| fails_as_shown(self.intent, check) == Some(part == Part::Valid);
         let failed = tried.iter().filter(own).filter(|check| !check.passed).count();
         entries.push(Entry { value: Piece { text, failed }, votes: 1 });
         Ok(())
@@ -150,7 +149,7 @@ impl<'a> Pool<'a> {
     /// Whether `part` has so many answers that do what is theirs.
     pub(crate) fn has_enough(&self, part: Part, enough: u32) -> bool {
         let entries = match part {
-            Part::Problem => &self.problems,
+            Part::Valid => &self.valids,
             Part::Answer => &self.answers,
         };
         let good = entries.iter().filter(|entry| entry.value.failed == 0);
@@ -160,17 +159,17 @@ impl<'a> Pool<'a> {
     /// Tries the best parts together, pairs that are new only. With no part that is right alone the
     /// nearest go together, so that there is something to repair.
     pub(crate) fn pair(&mut self, frame: &Frame, host: &mut dyn Host) -> Result<(), HostError> {
-        let (problems, answers) = (best(&self.problems), best(&self.answers));
+        let (valids, answers) = (best(&self.valids), best(&self.answers));
         let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
-        for (row, problem) in problems.iter().enumerate() {
+        for (row, valid) in valids.iter().enumerate() {
             for (column, answer) in answers.iter().enumerate() {
-                pairs.push((row.max(column), *problem, *answer));
+                pairs.push((row.max(column), *valid, *answer));
             }
         }
         // Nearest to the best first, so that each part meets a good one early.
         pairs.sort_by_key(|(far, _, _)| *far);
-        for (_, problem, answer) in pairs {
-            let made_of = Made::Parts { problem, answer };
+        for (_, valid, answer) in pairs {
+            let made_of = Made::Parts { valid, answer };
             let paired =
                 self.programs.iter().filter(|one| matches!(one.made_of, Made::Parts { .. }));
             if paired.count() >= PAIRS_MAX {
@@ -179,8 +178,8 @@ impl<'a> Pool<'a> {
             if self.programs.iter().any(|program| program.made_of == made_of) {
                 continue;
             }
-            let (problem, answer) = (&self.problems[problem], &self.answers[answer]);
-            let files = frame.assemble(&problem.value.text, &answer.value.text);
+            let (valid, answer) = (&self.valids[valid], &self.answers[answer]);
+            let files = frame.assemble(&valid.value.text, &answer.value.text);
             if &files == self.rejected {
                 continue;
             }
@@ -194,9 +193,7 @@ impl<'a> Pool<'a> {
     pub(crate) fn votes(&self, made_of: Made) -> [u32; 2] {
         match made_of {
             Made::Whole { entry } => [self.wholes[entry].votes; 2],
-            Made::Parts { problem, answer } => {
-                [self.problems[problem].votes, self.answers[answer].votes]
-            }
+            Made::Parts { valid, answer } => [self.valids[valid].votes, self.answers[answer].votes],
         }
     }
 

@@ -9,6 +9,8 @@ use base::{Digest, RequirementId};
 use intent::{Intent, StepKind};
 use serde::Serialize;
 
+use crate::candidates::SEED_MAX;
+
 /// One call of a declared command.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Probe {
@@ -26,6 +28,7 @@ pub const PROBES_MAX: usize = 128;
 /// example itself: each requirement in turn, within it chosen by `seed`.
 pub fn probes(intent: &Intent, seed: u64, max: usize) -> Vec<Probe> {
     let examples = examples(intent);
+    let seed = seed & SEED_MAX;
     let mut seen: Vec<(&[String], &str)> =
         examples.iter().map(|call| (call.words.as_slice(), call.stdin.as_str())).collect();
     let mut near: Vec<Probe> = examples.iter().flat_map(|call| near(call, &examples)).collect();

@@ -43,13 +43,10 @@ pub(crate) fn build(task: &Task<'_>, shape: Shape, notes: bool) -> Vec<Message> 
 
 /// The conversation that asks for one function of the frame.
 pub(crate) fn part(task: &Task<'_>, frame: &Frame, part: Part, notes: bool) -> Vec<Message> {
-    let (question, answer) = part_prompt::worked(frame, part);
     let mut context = String::new();
     add_context(&mut context, task, notes);
     vec![
         message(Role::System, SYSTEM_PART),
-        message(Role::User, question),
-        message(Role::Assistant, answer),
         message(Role::User, part_prompt::question(frame, task.intent, part, &context)),
     ]
 }
