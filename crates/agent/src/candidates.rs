@@ -120,14 +120,13 @@ impl Build<'_, '_> {
 
     /// One call for each function of which there are not yet enough good ones.
     fn parts(&mut self, frame: &Frame, batch: Batch) -> Result<(), HostError> {
-        let passing = !self.pool.passing().is_empty();
         for part in [Part::Valid, Part::Answer] {
-            let enough = self.pool.has_enough(part, self.strategy.votes_enough);
-            if enough && passing {
+            if self.pool.has_enough(part, self.strategy.votes_enough) {
                 continue;
             }
             let messages = prompt::part(self.task, frame, part, self.strategy.notes);
-            for answer in self.ask(messages, batch.candidates, batch.temperature)? {
+            let tokens_max = self.strategy.part_tokens_max;
+            for answer in self.ask(messages, batch, tokens_max)? {
                 let block = answer.and_then(|files| files.into_values().next());
                 match block.and_then(|block| frame.part(part, &block)) {
                     Some(text) => self.pool.add_part(frame, part, text, self.host)?,
@@ -140,7 +139,7 @@ impl Build<'_, '_> {
 
     fn wholes(&mut self, batch: Batch) -> Result<(), HostError> {
         let messages = prompt::build(self.task, batch.shape, self.strategy.notes);
-        self.whole_answers(messages, batch.candidates, batch.temperature)
+        self.whole_answers(messages, batch)
     }
 
     /// One turn for each of the nearest misses, in a conversation of its own.
@@ -149,8 +148,7 @@ impl Build<'_, '_> {
         let conversations: Vec<Vec<Message>> =
             nearest.iter().map(|one| prompt::repair(self.task, &one.files, &one.tried)).collect();
         for messages in conversations {
-            let candidates = self.strategy.repair_candidates;
-            self.whole_answers(messages, candidates, self.strategy.repair_temperature)?;
+            self.whole_answers(messages, self.strategy.repair)?;
             if !self.pool.passing().is_empty() {
                 break;
             }
@@ -158,13 +156,8 @@ impl Build<'_, '_> {
         Ok(())
     }
 
-    fn whole_answers(
-        &mut self,
-        messages: Vec<Message>,
-        candidates: u32,
-        temperature: f64,
-    ) -> Result<(), HostError> {
-        for answer in self.ask(messages, candidates, temperature)? {
+    fn whole_answers(&mut self, messages: Vec<Message>, batch: Batch) -> Result<(), HostError> {
+        for answer in self.ask(messages, batch, self.strategy.tokens_max)? {
             match answer {
                 Some(files) => self.pool.add_whole(files, self.host)?,
                 None => self.pool.skip(),
@@ -177,8 +170,8 @@ impl Build<'_, '_> {
     fn ask(
         &mut self,
         messages: Vec<Message>,
-        candidates: u32,
-        temperature: f64,
+        batch: Batch,
+        tokens_max: u32,
     ) -> Result<Vec<Option<Files>>, HostError> {
         // Later visits see more disclosures; their answers should not be the same again.
         let visit = self.task.disclosures.len() + self.task.feedback.len();
@@ -187,10 +180,10 @@ impl Build<'_, '_> {
         self.calls += 1;
         let reply = self.host.complete(&Request {
             messages,
-            candidates: candidates.clamp(1, CANDIDATES_MAX),
-            temperature,
+            candidates: batch.candidates.clamp(1, CANDIDATES_MAX),
+            temperature: batch.temperature,
             top_p: self.strategy.top_p,
-            tokens_max: self.strategy.tokens_max,
+            tokens_max,
             seed,
             stop: Vec::new(),
         })?;

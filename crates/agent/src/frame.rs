@@ -47,7 +47,7 @@ const REFUSAL_DEFAULT: i32 = 2;
 
 impl Frame {
     /// The frame that fits `intent`: one command, which starts the one file of the write-set, in a
-    /// language that is known here, examples that fail in one way, and none that asks for a certain message.
+    /// language that is known here, examples that fail, all in one way, and none that asks for a certain message.
     pub(crate) fn of(intent: &Intent) -> Option<Self> {
         let interface = &intent.interface;
         let path = only(&interface.files)?;
@@ -60,6 +60,10 @@ impl Frame {
         }
         let worded = examples(intent).flat_map(|example| &example.steps).any(asks_for_message);
         if worded {
+            return None;
+        }
+        // Nothing would say what `valid` has to refuse.
+        if !examples(intent).any(is_failing) {
             return None;
         }
         let mut codes: Vec<i32> = examples(intent).filter_map(failing_code).collect();
@@ -86,7 +90,8 @@ impl Frame {
     pub(crate) fn assemble(&self, valid: &str, answer: &str) -> Files {
         let (head, tail) = (self.head(), self.tail());
         let gap = if self.language == Language::Python { "\n\n" } else { "\n" };
-        let text = format!("{head}{gap}{}\n{gap}{}\n{gap}{tail}", valid.trim(), answer.trim());
+        let head = if head.is_empty() { String::new() } else { format!("{head}{gap}") };
+        let text = format!("{head}{}\n{gap}{}\n{gap}{tail}", valid.trim(), answer.trim());
         Files::from([(self.path.clone(), text)])
     }
 

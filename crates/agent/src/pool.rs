@@ -6,6 +6,7 @@
 use intent::Intent;
 
 use crate::frame::{Frame, Part, is_failing};
+use crate::probe::calls;
 use crate::{Files, Host, HostError, Tried};
 
 /// A program that was tried.
@@ -127,11 +128,11 @@ impl<'a> Pool<'a> {
         host: &mut dyn Host,
     ) -> Result<(), HostError> {
         self.answered += 1;
-        let entries = match part {
+        let known = match part {
             Part::Valid => &mut self.valids,
             Part::Answer => &mut self.answers,
         };
-        if let Some(known) = entries.iter_mut().find(|entry| entry.value.text == text) {
+        if let Some(known) = known.iter_mut().find(|entry| entry.value.text == text) {
             known.votes += 1;
             return Ok(());
         }
@@ -141,8 +142,15 @@ impl<'a> Pool<'a> {
         };
         let tried = host.try_files(&files)?;
         let own = |check: &&Tried| fails_as_shown(self.intent, check) == Some(part == Part::Valid);
-        let failed = tried.iter().filter(own).filter(|check| !check.passed).count();
-        entries.push(Entry { value: Piece { text, failed }, votes: 1 });
+        let mut failed = tried.iter().filter(own).filter(|check| !check.passed).count();
+        if part == Part::Valid {
+            failed += refused(self.intent, &files, host)?;
+        }
+        let entry = Entry { value: Piece { text, failed }, votes: 1 };
+        match part {
+            Part::Valid => self.valids.push(entry),
+            Part::Answer => self.answers.push(entry),
+        }
         Ok(())
     }
 
@@ -217,6 +225,16 @@ fn best(entries: &[Entry<Piece>]) -> Vec<usize> {
         (0..entries.len()).filter(|at| Some(entries[*at].value.failed) == least).collect();
     found.sort_by_key(|at| std::cmp::Reverse(entries[*at].votes));
     found
+}
+
+/// How many calls that the examples show as sound a program refuses, whatever it prints otherwise.
+fn refused(intent: &Intent, files: &Files, host: &mut dyn Host) -> Result<usize, HostError> {
+    let mut count = 0;
+    for call in calls(intent, |example| !is_failing(example)) {
+        let seen = host.observe(files, &call.words, &call.stdin)?;
+        count += usize::from(seen.exit != 0);
+    }
+    Ok(count)
 }
 
 /// Whether the example that `check` plays shows a failing call; `None` for a check that is no example.

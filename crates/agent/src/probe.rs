@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use base::{Digest, RequirementId};
-use intent::{Intent, StepKind};
+use intent::{Example, Intent, StepKind};
 use serde::Serialize;
 
 use crate::candidates::SEED_MAX;
@@ -27,7 +27,7 @@ pub const PROBES_MAX: usize = 128;
 /// At most `max` (and [`PROBES_MAX`]) calls near the intent's examples, no two alike and none an
 /// example itself: each requirement in turn, within it chosen by `seed`.
 pub fn probes(intent: &Intent, seed: u64, max: usize) -> Vec<Probe> {
-    let examples = examples(intent);
+    let examples = calls(intent, |_| true);
     let seed = seed & SEED_MAX;
     let mut seen: Vec<(&[String], &str)> =
         examples.iter().map(|call| (call.words.as_slice(), call.stdin.as_str())).collect();
@@ -51,10 +51,11 @@ pub fn probes(intent: &Intent, seed: u64, max: usize) -> Vec<Probe> {
         .collect()
 }
 
-fn examples(intent: &Intent) -> Vec<Probe> {
+/// The calls that examples make, as they make them, of the examples that `wanted` says.
+pub(crate) fn calls(intent: &Intent, wanted: impl Fn(&Example) -> bool) -> Vec<Probe> {
     let mut calls = Vec::new();
     for requirement in &intent.requirements {
-        for example in &requirement.examples {
+        for example in requirement.examples.iter().filter(|example| wanted(example)) {
             let mut stdin = "";
             for step in &example.steps {
                 match step {

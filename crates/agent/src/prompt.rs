@@ -45,10 +45,14 @@ pub(crate) fn build(task: &Task<'_>, shape: Shape, notes: bool) -> Vec<Message> 
 pub(crate) fn part(task: &Task<'_>, frame: &Frame, part: Part, notes: bool) -> Vec<Message> {
     let mut context = String::new();
     add_context(&mut context, task, notes);
-    vec![
-        message(Role::System, SYSTEM_PART),
-        message(Role::User, part_prompt::question(frame, task.intent, part, &context)),
-    ]
+    let mut messages = vec![message(Role::System, SYSTEM_PART)];
+    if let Some((question, answer)) = part_prompt::worked(frame, part) {
+        messages.push(message(Role::User, question));
+        messages.push(message(Role::Assistant, answer));
+    }
+    let question = part_prompt::question(frame, task.intent, part, &context);
+    messages.push(message(Role::User, question));
+    messages
 }
 
 /// The conversation that asks for a near miss made whole: a fresh one, because a weak model repeats

@@ -9,13 +9,14 @@ pub struct Strategy {
     pub batches: Vec<Batch>,
     /// How many near misses get one turn of repair when no candidate passed.
     pub repairs_max: usize,
-    /// Answers asked for in each turn of repair.
-    pub repair_candidates: u32,
-    pub repair_temperature: f64,
+    /// Each turn of repair.
+    pub repair: Batch,
     /// Nucleus sampling's share, in (0, 1].
     pub top_p: f64,
-    /// The most tokens of one answer.
+    /// The most tokens of an answer that holds whole files.
     pub tokens_max: u32,
+    /// The most tokens of an answer that holds one function.
+    pub part_tokens_max: u32,
     /// So many passing answers that behave alike, and more than half of all that pass, end the build.
     pub votes_enough: u32,
     /// The most generated calls on which passing candidates are compared.
@@ -51,24 +52,29 @@ pub enum Shape {
 impl Default for Strategy {
     /// For a local model of 1 to 3 billion parameters on two cores: eight answers together cost little more
     /// than two alone, and a batch of them takes about a minute.
+    ///
+    /// Measured with Qwen2.5-Coder-1.5B (4 bits) at temperature 0.7 on a Roman-numeral program: 6 of 8
+    /// answers for `valid` were wholly right, where one prompt with all requirements gave 0 of 6; 4 of 6
+    /// for `answer`. Of whole files in one answer, 0 of 10 were right on a program of like size.
     fn default() -> Self {
         let batch = |shape, temperature| Batch { shape, candidates: 8, temperature };
         Self {
             // Four batches are about four minutes: what a person waits for.
             batches: vec![
-                batch(Shape::Parts, 0.8),
-                batch(Shape::Parts, 1.0),
+                batch(Shape::Parts, 0.7),
+                batch(Shape::Parts, 0.9),
                 batch(Shape::Worked, 0.7),
                 batch(Shape::Functions, 0.8),
             ],
             // Repair seldom helps a weak model; two near misses are worth a try, not a habit.
             repairs_max: 2,
-            repair_candidates: 4,
-            repair_temperature: 0.6,
+            repair: Batch { shape: Shape::Plain, candidates: 4, temperature: 0.6 },
             // The tail of a small model's distribution is noise.
             top_p: 0.95,
             // A program of one small intent takes 150 to 400 tokens; a longer answer has lost its way.
             tokens_max: 700,
+            // Of one function, 50 to 300.
+            part_tokens_max: 400,
             // Two may share a slip by chance, three seldom do.
             votes_enough: 3,
             // A process each for every passing candidate: 24 are about a second.
