@@ -102,10 +102,9 @@ impl Frame {
             (Part::Valid, Language::Python) => "True",
             (Part::Valid, _) => "true",
         };
-        let (name, parameters) = (part.name(), self.parameters());
         match self.language {
-            Language::Python => format!("def {name}({parameters}):\n    return {result}\n"),
-            _ => format!("function {name}({parameters}) {{\n  return {result};\n}}\n"),
+            Language::Python => format!("{}\n    return {result}\n", self.opening(part)),
+            _ => format!("{}\n  return {result};\n}}\n", self.opening(part)),
         }
     }
 
@@ -127,9 +126,19 @@ impl Frame {
             .take_while(|line| !ends.iter().any(|end| line.starts_with(end)))
             .collect();
         let text = kept.join("\n").trim().to_owned();
-        let keyword = if self.language == Language::Python { "def" } else { "function" };
-        let opening = format!("{keyword} {}(", part.name());
-        text.lines().any(|line| line.starts_with(&opening)).then_some(text)
+        let opening = self.opening(part);
+        let named = opening.split_once('(').map_or(opening.as_str(), |(name, _)| name);
+        let named = format!("{named}(");
+        text.lines().any(|line| line.starts_with(&named)).then_some(text)
+    }
+
+    /// The first line of a part.
+    pub(crate) fn opening(&self, part: Part) -> String {
+        let (name, parameters) = (part.name(), self.parameters());
+        match self.language {
+            Language::Python => format!("def {name}({parameters}):"),
+            _ => format!("function {name}({parameters}) {{"),
+        }
     }
 
     /// The functions' parameters.

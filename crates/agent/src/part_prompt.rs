@@ -96,9 +96,10 @@ fn ask(frame: &Frame, part: Part) -> String {
     };
     format!(
         "Write the {language} function `{}({})`. `args` is the list of strings after the \
-         command{stdin}. {does}",
+         command{stdin}. {does} Begin with `{}`.",
         part.name(),
         frame.parameters(),
+        frame.opening(part),
     )
 }
 

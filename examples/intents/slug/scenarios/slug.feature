@@ -15,6 +15,7 @@ Feature: Titles as parts of web addresses
       | one,two;three        | one-two-three      |
       | under_score          | under-score        |
       | 10% off, today only  | 10-off-today-only  |
+      | Area 59              | area-59            |
       | 7                    | 7                  |
       | Zoë and Ünal         | zo-and-nal         |
 
