@@ -102,6 +102,8 @@ impl Build<'_, '_> {
             match (batch.shape, self.frame.clone()) {
                 (Shape::Parts, Some(frame)) => self.parts(&frame, *batch)?,
                 (Shape::Parts, None) => continue,
+                // Whole files are what is left when no two parts go together.
+                (_, Some(_)) if choice.is_some() => break,
                 (_, _) => self.wholes(*batch)?,
             }
             choice = self.choose()?;

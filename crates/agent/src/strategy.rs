@@ -59,12 +59,15 @@ impl Default for Strategy {
     fn default() -> Self {
         let batch = |shape, temperature| Batch { shape, candidates: 8, temperature };
         Self {
-            // Four batches are about four minutes: what a person waits for.
+            // A batch of parts is a minute at first, and then half of one for the part that is still
+            // missing. Whole files follow only where parts are no use: a minute each.
             batches: vec![
                 batch(Shape::Parts, 0.7),
                 batch(Shape::Parts, 0.9),
+                batch(Shape::Parts, 0.8),
                 batch(Shape::Worked, 0.7),
                 batch(Shape::Functions, 0.8),
+                batch(Shape::Plain, 0.8),
             ],
             // Repair seldom helps a weak model; two near misses are worth a try, not a habit.
             repairs_max: 2,

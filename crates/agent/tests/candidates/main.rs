@@ -88,6 +88,18 @@ fn only_the_part_that_is_missing_is_asked_for_again() {
 }
 
 #[test]
+fn whole_files_are_not_asked_for_when_parts_pass() {
+    let intent = twice(PYTHON);
+    let script: &[(host::Asked, &[&str])] =
+        &[(Valid, &["valid digits"]), (Answer, &["answer doubled"])];
+    let mut host = Fake::new(&intent, script);
+    let report = work(&mut host, &Files::new(), &[]);
+    assert!(passes(&report));
+    // One vote each is weak, so that both batches of parts are used up.
+    assert_eq!((host.asked(Valid), host.asked(Answer), host.asked(Whole)), (2, 2, 0));
+}
+
+#[test]
 fn what_fits_no_frame_is_asked_for_whole() {
     let intent = twice("- command: `twice` = `sh $PRODUCT/twice.sh`\n- files: `twice.sh`");
     let mut host = Fake::new(&intent, &[(Whole, &["whole echo", "whole right"])]);
