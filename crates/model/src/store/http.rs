@@ -83,5 +83,6 @@ async fn append(
 }
 
 fn failed(error: reqwest::Error) -> FetchError {
-    FetchError::Source(crate::net::reason(&error))
+    // Whoever reads this is told the address already.
+    FetchError::Source(crate::net::reason(&error.without_url()))
 }
