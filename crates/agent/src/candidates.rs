@@ -57,8 +57,8 @@ impl AgentBackend for Candidates {
     }
 }
 
-/// The most passing programs that are compared: past a dozen, one more says nothing new.
-const VOTERS_MAX: usize = 12;
+/// The most passing programs that are compared, each on every probe: past eight, one more says little new.
+const VOTERS_MAX: usize = 8;
 
 /// Seeds of one build are neighbours, those of two builds are far apart.
 const SEED_STRIDE: u64 = 1_000_003;
