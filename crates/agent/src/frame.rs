@@ -108,7 +108,8 @@ impl Frame {
         }
     }
 
-    /// The part in a block that the model wrote, without what would start or try it.
+    /// The part in a block that the model wrote, without what would start or try it and
+    /// without what the frame imports already.
     /// `None` when the function is not there.
     pub(crate) fn part(&self, part: Part, block: &str) -> Option<String> {
         // A demonstration that the model adds would run before the program does.
@@ -124,6 +125,9 @@ impl Frame {
         let kept: Vec<&str> = block
             .lines()
             .take_while(|line| !ends.iter().any(|end| line.starts_with(end)))
+            .filter(|line| {
+                line.trim().is_empty() || !self.head().lines().any(|known| known == *line)
+            })
             .collect();
         let text = kept.join("\n").trim().to_owned();
         let opening = self.opening(part);

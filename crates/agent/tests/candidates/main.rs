@@ -246,7 +246,7 @@ fn a_program_reads_so() {
     ] {
         let intent = twice(interface);
         let valid: &[&str] = &[
-            "```\ndef valid(args):\n    return digits\n\nprint(valid([]))\n```\n",
+            "```\nimport re\n\ndef valid(args):\n    return digits\n\nprint(valid([]))\n```\n",
             "```\nfunction valid(args) {\n  return digits\n}\n\nconsole.log(valid([]));\n```\n",
         ];
         let answer: &[&str] = &[
