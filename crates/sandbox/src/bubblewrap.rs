@@ -5,20 +5,19 @@
 //! that a program could have put on the `PATH`: only absolute entries count.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::CommandExt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitStatus};
 use std::time::{Duration, Instant};
 
 use seccompiler::BpfProgram;
 
-use crate::plan::{INSIDE_ID, Plan, Step};
+use crate::launch::{self, Program};
+use crate::plan::{INSIDE_ID, Plan, Step, c_string};
 use crate::supervise::{self, Ended, Leader, Pipes};
 use crate::system::{PROC_HIDDEN, PROC_READ_ONLY, proc_parts};
 use crate::usage::{self, Processes};
-use crate::{Access, Cancel, Command, Exit, Limits, SandboxError, Unfit, kernel};
+use crate::{Access, Cancel, Command, Exit, Limits, SandboxError, Unfit, kernel, seccomp};
 
 /// The oldest version that has all that we ask of it.
 const VERSION_MIN: (u32, u32) = (0, 8);
@@ -118,44 +117,22 @@ impl Bubblewrap {
     fn start(&self, plan: &Plan, pipes: Pipes) -> Result<Started, SandboxError> {
         let (status, status_end) = supervise::pipe().map_err(SandboxError::io("make a pipe"))?;
         let (gate_end, gate) = supervise::pipe().map_err(SandboxError::io("make a pipe"))?;
-        let filter = memory_file(&filter_bytes(&self.filter))
+        let filter = launch::memory_file(&seccomp::bytes(&self.filter))
             .map_err(SandboxError::io("hand the filter over"))?;
-        let mut arguments = Arguments::new();
+        let mut arguments = Arguments::new(pipes);
         arguments.walls();
         arguments.descriptor("--seccomp", filter);
         arguments.descriptor("--json-status-fd", status_end);
         arguments.descriptor("--block-fd", gate_end);
         arguments.steps(plan)?;
-        let inherited: Vec<RawFd> = arguments.kept.iter().map(AsRawFd::as_raw_fd).collect();
-        let mut bwrap = process::Command::new(&self.program);
-        bwrap
-            .env_clear()
-            .args(&arguments.list)
-            .arg("--")
-            .args(&plan.argv)
-            .stdin(pipes.stdin)
-            .stdout(pipes.stdout)
-            .stderr(pipes.stderr);
-        // SAFETY: `fcntl` is async-signal-safe, and nothing is allocated.
-        unsafe {
-            bwrap.pre_exec(move || {
-                for descriptor in &inherited {
-                    if libc::fcntl(*descriptor, libc::F_SETFD, 0) == -1 {
-                        return Err(io::Error::last_os_error());
-                    }
-                }
-                Ok(())
-            });
-        }
-        let child = bwrap.spawn().map_err(SandboxError::io("start bwrap"))?;
-        // From here `Leader` alone waits for it; `Child` neither kills nor reaps when dropped.
-        let pid = child.id() as libc::pid_t;
-        let pidfd = supervise::pidfd_of(pid).map_err(SandboxError::io("hold bwrap"))?;
-        Ok(Started {
-            leader: Leader::new(pid, pidfd),
-            status: Status { source: status, text: String::new() },
-            gate,
-        })
+        arguments.add([&"--"]);
+        arguments.list.extend(plan.argv.iter().map(Into::into));
+        let list = arguments.list.iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
+        let program = c_string(&self.program)?;
+        let kept: Vec<&File> = arguments.kept.iter().collect();
+        let leader = launch::start(Program::Path(&program), &list, &kept, 0)
+            .map_err(SandboxError::io("start bwrap"))?;
+        Ok(Started { leader, status: Status { source: status, text: String::new() }, gate })
     }
 }
 
@@ -247,15 +224,15 @@ fn failed(plan: &Plan, status: ExitStatus, ended: &mut Ended) -> Result<(), Sand
     Err(SandboxError::Bubblewrap(if said.is_empty() { status.to_string() } else { said }))
 }
 
-/// The command line, and the descriptors that it speaks of.
+/// The command line, and the descriptors that it speaks of by their place.
 struct Arguments {
     list: Vec<std::ffi::OsString>,
     kept: Vec<File>,
 }
 
 impl Arguments {
-    fn new() -> Self {
-        Self { list: Vec::new(), kept: Vec::new() }
+    fn new(pipes: Pipes) -> Self {
+        Self { list: vec!["bwrap".into()], kept: vec![pipes.stdin, pipes.stdout, pipes.stderr] }
     }
 
     fn add<const N: usize>(&mut self, words: [&dyn AsRef<std::ffi::OsStr>; N]) {
@@ -263,7 +240,7 @@ impl Arguments {
     }
 
     fn descriptor(&mut self, option: &str, file: File) {
-        self.add([&option, &file.as_raw_fd().to_string()]);
+        self.add([&option, &self.kept.len().to_string()]);
         self.kept.push(file);
     }
 
@@ -310,8 +287,8 @@ impl Arguments {
             }
             Step::Link { target, inside } => self.add([&"--symlink", target, inside]),
             Step::File { inside, text } => {
-                let file =
-                    memory_file(text.as_bytes()).map_err(SandboxError::io("hand a file over"))?;
+                let file = launch::memory_file(text.as_bytes())
+                    .map_err(SandboxError::io("hand a file over"))?;
                 self.descriptor("--file", file);
                 self.add([inside]);
             }
@@ -336,32 +313,6 @@ fn impose(pid: libc::pid_t, limits: &Limits) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// An anonymous file with these bytes, at its start.
-fn memory_file(bytes: &[u8]) -> io::Result<File> {
-    // SAFETY: a C string; a descriptor that is returned is ours.
-    let mut file = unsafe {
-        let descriptor = libc::memfd_create(c"sandbox".as_ptr(), libc::MFD_CLOEXEC);
-        if descriptor == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        File::from(OwnedFd::from_raw_fd(descriptor))
-    };
-    file.write_all(bytes)?;
-    file.rewind()?;
-    Ok(file)
-}
-
-/// The kernel's `struct sock_filter`, one after the other.
-fn filter_bytes(filter: &BpfProgram) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(filter.len() * 8);
-    for step in filter {
-        bytes.extend(step.code.to_ne_bytes());
-        bytes.extend([step.jt, step.jf]);
-        bytes.extend(step.k.to_ne_bytes());
-    }
-    bytes
 }
 
 /// `bubblewrap 0.8.0` as (0, 8).

@@ -7,6 +7,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::thread;
 
+use crate::launch;
+
 /// The oldest kernel that counts `RLIMIT_NPROC` per user namespace, and restricts mounts as a tree.
 pub(crate) const VERSION_MIN: (u32, u32) = (5, 14);
 
@@ -50,32 +52,21 @@ pub(crate) fn bound_pids(init: &OwnedFd, processes: u64) -> io::Result<()> {
 
 /// Writes `pid_max` from a process within, since the kernel goes by the writer's own namespace.
 fn write_inside(init: &OwnedFd, ceilings: &[String]) -> io::Result<()> {
-    // SAFETY: without CLONE_VM the child has a copy of everything, calls only `open`, `write` and
-    // `_exit`, all async-signal-safe, and does not return.
-    unsafe {
-        if libc::setns(init.as_raw_fd(), libc::CLONE_NEWPID) == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        let pid = libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0);
-        match pid {
-            -1 => return Err(io::Error::last_os_error()),
-            0 => {
-                let knob = c"/proc/sys/kernel/pid_max".as_ptr();
-                let file = libc::open(knob, libc::O_WRONLY | libc::O_CLOEXEC);
-                let written = ceilings.iter().any(|text| {
-                    libc::write(file, text.as_ptr().cast(), text.len()) == text.len() as isize
-                });
-                libc::_exit(i32::from(!written));
-            }
-            _ => {}
-        }
-        let mut status = 0;
-        while libc::waitpid(pid as libc::pid_t, &mut status, 0) == -1 {
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
-        }
-        if status == 0 { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+    // SAFETY: an open descriptor.
+    if unsafe { libc::setns(init.as_raw_fd(), libc::CLONE_NEWPID) } == -1 {
+        return Err(io::Error::last_os_error());
     }
+    let mut write = || {
+        let knob = c"/proc/sys/kernel/pid_max".as_ptr();
+        // SAFETY: a C string, and texts that live; the descriptor ends with the process.
+        let written = unsafe {
+            let file = libc::open(knob, libc::O_WRONLY | libc::O_CLOEXEC);
+            ceilings.iter().any(|text| {
+                libc::write(file, text.as_ptr().cast(), text.len()) == text.len() as isize
+            })
+        };
+        libc::c_int::from(!written)
+    };
+    // SAFETY: it makes these two system calls and nothing else.
+    unsafe { launch::run(&mut write) }
 }

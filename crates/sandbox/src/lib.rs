@@ -10,6 +10,7 @@ compile_error!("the sandbox is made of Linux namespaces: build on Linux");
 mod bubblewrap;
 mod error;
 mod kernel;
+mod launch;
 mod namespaces;
 mod open;
 mod plan;

@@ -162,6 +162,17 @@ fn rules() -> Result<Rules, seccompiler::BackendError> {
     Ok(rules)
 }
 
+/// The kernel's `struct sock_filter`, one after the other.
+pub(crate) fn bytes(filter: &BpfProgram) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(filter.len() * 8);
+    for step in filter {
+        bytes.extend(step.code.to_ne_bytes());
+        bytes.extend([step.jt, step.jf]);
+        bytes.extend(step.k.to_ne_bytes());
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

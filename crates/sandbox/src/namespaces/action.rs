@@ -1,27 +1,23 @@
 //! What the sandbox's first process does before the program starts, as data.
 //!
-//! Between `clone` and `execve` in a process that had threads, only async-signal-safe calls are
-//! sound: no allocation, no lock, no panic. So everything is prepared here, by the parent, as
-//! finished C strings and structures; [`Action::perform`] makes system calls and nothing else. It
-//! refuses to know where the list comes from.
+//! Each action becomes a few system calls of a script, which the first process makes one after the
+//! other. It refuses to know where the list of actions comes from.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
-use std::ptr;
 
-use seccompiler::{BpfProgram, sock_filter};
+use seccompiler::BpfProgram;
 
 use super::landlock::Rules;
-
-/// The `errno` of a failed call.
-pub(super) type Errno = i32;
+use super::script::{AT_CWD, Calls, OPENED, REPORT};
+use crate::seccomp;
 
 /// One thing that the first process does. Names say which system call.
 #[derive(Debug)]
 pub(super) enum Action {
     /// Die when the thread that made us does.
     DieWithParent,
-    /// Hide this process, a copy of our memory, from everything inside.
+    /// Hide this process from everything inside.
     Undumpable,
     Write {
         path: CString,
@@ -87,67 +83,73 @@ pub(super) struct Mount {
 }
 
 impl Action {
-    /// Does it. Async-signal-safe.
-    ///
-    /// # Errors
-    /// The `errno` of the first call that failed.
-    pub(super) fn perform(&self) -> Result<(), Errno> {
-        // SAFETY: every pointer handed to the kernel comes from a live `CString`, slice or local.
-        unsafe {
-            match self {
-                Self::DieWithParent => die_with_parent(),
-                Self::Undumpable => check(libc::prctl(libc::PR_SET_DUMPABLE, 0)),
-                Self::Write { path, bytes } => write_file(path, bytes),
-                Self::Unshared => {
-                    let flags = libc::MS_REC | libc::MS_PRIVATE;
-                    let root = c"/".as_ptr();
-                    check(libc::mount(ptr::null(), root, ptr::null(), flags, ptr::null()))
-                }
-                Self::Dir { path } => or_exists(check(libc::mkdir(path.as_ptr(), 0o755))),
-                Self::File { path } => {
-                    or_exists(check(libc::mknod(path.as_ptr(), libc::S_IFREG | 0o644, 0)))
-                }
-                Self::Link { target, path } => {
-                    or_exists(check(libc::symlink(target.as_ptr(), path.as_ptr())))
-                }
-                Self::Mount(mount) => mount.perform(),
-                Self::Restrict { path, attributes, recursive } => {
-                    restrict(path, *attributes, *recursive)
-                }
-                Self::ChangeDir { path } => check(libc::chdir(path.as_ptr())),
-                Self::PivotRoot { put_old } => {
-                    check_long(libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), put_old.as_ptr()))
-                }
-                Self::Detach { path } => check(libc::umount2(path.as_ptr(), libc::MNT_DETACH)),
-                Self::RemoveDir { path } => check(libc::rmdir(path.as_ptr())),
-                Self::HostName { name } => {
-                    check(libc::sethostname(name.as_ptr(), name.as_bytes().len()))
-                }
-                Self::LoopbackUp => loopback_up(),
-                Self::NewSession => check(libc::setsid()),
-                Self::NoNewPrivileges => check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
-                Self::DropPrivileges { user, keep } => drop_privileges(*user, *keep),
-                Self::Landlock(rules) => rules.restrict_self(),
-                Self::Filter(program) => install_filter(program),
+    /// Adds the calls that do it.
+    pub(super) fn write(&self, calls: &mut Calls<'_>) {
+        match self {
+            Self::DieWithParent => die_with_parent(calls),
+            Self::Undumpable => {
+                calls.prctl(libc::PR_SET_DUMPABLE, [0]);
             }
+            Self::Write { path, bytes } => write_file(calls, path, bytes),
+            Self::Unshared => {
+                let root = calls.memory.text(c"/");
+                let flags = libc::MS_REC | libc::MS_PRIVATE;
+                calls.add(libc::SYS_mount, [0, root, 0, flags, 0]);
+            }
+            Self::Dir { path } => {
+                let path = calls.memory.text(path);
+                calls.add(libc::SYS_mkdirat, [AT_CWD, path, 0o755]).forgives(libc::EEXIST);
+            }
+            Self::File { path } => {
+                let path = calls.memory.text(path);
+                let mode = u64::from(libc::S_IFREG | 0o644);
+                calls.add(libc::SYS_mknodat, [AT_CWD, path, mode, 0]).forgives(libc::EEXIST);
+            }
+            Self::Link { target, path } => {
+                let (target, path) = (calls.memory.text(target), calls.memory.text(path));
+                calls.add(libc::SYS_symlinkat, [target, AT_CWD, path]).forgives(libc::EEXIST);
+            }
+            Self::Mount(mount) => mount.write(calls),
+            Self::Restrict { path, attributes, recursive } => {
+                restrict(calls, path, *attributes, *recursive);
+            }
+            Self::ChangeDir { path } => on_text(calls, libc::SYS_chdir, path, 0),
+            Self::PivotRoot { put_old } => {
+                let (here, put_old) = (calls.memory.text(c"."), calls.memory.text(put_old));
+                calls.add(libc::SYS_pivot_root, [here, put_old]);
+            }
+            Self::Detach { path } => {
+                on_text(calls, libc::SYS_umount2, path, libc::MNT_DETACH as u64);
+            }
+            Self::RemoveDir { path } => {
+                let path = calls.memory.text(path);
+                calls.add(libc::SYS_unlinkat, [AT_CWD, path, libc::AT_REMOVEDIR as u64]);
+            }
+            Self::HostName { name } => {
+                on_text(calls, libc::SYS_sethostname, name, name.as_bytes().len() as u64);
+            }
+            Self::LoopbackUp => loopback_up(calls),
+            Self::NewSession => {
+                calls.add(libc::SYS_setsid, []);
+            }
+            Self::NoNewPrivileges => {
+                calls.prctl(libc::PR_SET_NO_NEW_PRIVS, [1]);
+            }
+            Self::DropPrivileges { user, keep } => drop_privileges(calls, *user, *keep),
+            Self::Landlock(rules) => rules.write(calls),
+            Self::Filter(program) => install_filter(calls, program),
         }
     }
 }
 
 impl Mount {
-    fn perform(&self) -> Result<(), Errno> {
-        let or_null =
-            |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
-        // SAFETY: all strings live as long as `self`.
-        check(unsafe {
-            libc::mount(
-                self.source.as_ptr(),
-                self.at.as_ptr(),
-                or_null(&self.kind),
-                self.flags,
-                or_null(&self.options).cast(),
-            )
-        })
+    fn write(&self, calls: &mut Calls<'_>) {
+        let source = calls.memory.text(&self.source);
+        let at = calls.memory.text(&self.at);
+        let mut or_null =
+            |text: &Option<CString>| text.as_ref().map_or(0, |text| calls.memory.text(text));
+        let (kind, options) = (or_null(&self.kind), or_null(&self.options));
+        calls.add(libc::SYS_mount, [source, at, kind, self.flags, options]);
     }
 }
 
@@ -185,152 +187,98 @@ fn shown(text: &CStr) -> std::borrow::Cow<'_, str> {
     text.to_string_lossy()
 }
 
-/// The last call's `errno`.
-pub(super) fn errno() -> Errno {
-    // SAFETY: the location is this thread's own.
-    unsafe { *libc::__errno_location() }
-}
-
-pub(super) fn check(result: libc::c_int) -> Result<(), Errno> {
-    if result == -1 { Err(errno()) } else { Ok(()) }
-}
-
-pub(super) fn check_long(result: libc::c_long) -> Result<(), Errno> {
-    if result == -1 { Err(errno()) } else { Ok(()) }
-}
-
-fn or_exists(result: Result<(), Errno>) -> Result<(), Errno> {
-    match result {
-        Err(libc::EEXIST) => Ok(()),
-        other => other,
-    }
+/// A call on one text and one number.
+fn on_text(calls: &mut Calls<'_>, number: libc::c_long, text: &CStr, value: u64) {
+    let text = calls.memory.text(text);
+    calls.add(number, [text, value]);
 }
 
 /// The kernel forgets this wish at every change of user, and does not grant it once the parent is
-/// gone; but then nobody holds the other end of the report's pipe.
-fn die_with_parent() -> Result<(), Errno> {
-    // SAFETY: one valid `pollfd`.
-    unsafe {
-        check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
-        let mut report = libc::pollfd { fd: super::child::REPORT, events: 0, revents: 0 };
-        check(libc::poll(&mut report, 1, 0))?;
-        if report.revents & libc::POLLERR != 0 {
-            return Err(libc::ESRCH);
-        }
-    }
-    Ok(())
+/// gone; but then nobody holds the other end of the report's pipe, and a poll for nothing tells so.
+fn die_with_parent(calls: &mut Calls<'_>) {
+    calls.prctl(libc::PR_SET_PDEATHSIG, [libc::SIGKILL as u64]);
+    // A `pollfd` without events, and no time to wait.
+    let mut polled = REPORT.to_ne_bytes().to_vec();
+    polled.extend([0; 4]);
+    let polled = calls.memory.bytes(&polled);
+    let at_once = calls.memory.words([0, 0]);
+    calls.add(libc::SYS_ppoll, [polled, 1, at_once]).wants(0);
 }
 
-/// Writes in one call, as `/proc/self/uid_map` demands.
-fn write_file(path: &CStr, bytes: &[u8]) -> Result<(), Errno> {
-    // SAFETY: plain system calls on a descriptor that this function owns.
-    unsafe {
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_CLOEXEC;
-        let file = libc::open(path.as_ptr(), flags, 0o644 as libc::c_uint);
-        check(file)?;
-        let written = libc::write(file, bytes.as_ptr().cast(), bytes.len());
-        let result = match written {
-            -1 => Err(errno()),
-            all if all as usize == bytes.len() => Ok(()),
-            _ => Err(libc::EIO),
-        };
-        libc::close(file);
-        result
-    }
+/// Writes in one call, as the files below `/proc/sys` demand.
+fn write_file(calls: &mut Calls<'_>, path: &CStr, bytes: &[u8]) {
+    calls.open(path, libc::O_WRONLY | libc::O_CREAT, 0o644, OPENED);
+    let at = calls.memory.bytes(bytes);
+    let count = bytes.len();
+    calls.add(libc::SYS_write, [OPENED as u64, at, count as u64]).wants(count as i64);
+    calls.close(OPENED);
 }
 
-fn restrict(path: &CStr, attributes: u64, recursive: bool) -> Result<(), Errno> {
-    // SAFETY: an all-zero `mount_attr` is valid, and the kernel reads only its size.
-    unsafe {
-        let mut attr: libc::mount_attr = std::mem::zeroed();
-        attr.attr_set = attributes;
-        let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
-        check_long(libc::syscall(
-            libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
-            path.as_ptr(),
-            flags,
-            &raw const attr,
-            size_of::<libc::mount_attr>(),
-        ))
-    }
+fn restrict(calls: &mut Calls<'_>, path: &CStr, attributes: u64, recursive: bool) {
+    let path = calls.memory.text(path);
+    let flags = if recursive { libc::AT_RECURSIVE as u64 } else { 0 };
+    // `struct mount_attr`: set, clear, propagation, user namespace.
+    let wanted = calls.memory.words([attributes, 0, 0, 0]);
+    let size = size_of::<libc::mount_attr>() as u64;
+    calls.add(libc::SYS_mount_setattr, [AT_CWD, path, flags, wanted, size]);
 }
 
-fn loopback_up() -> Result<(), Errno> {
-    // SAFETY: an all-zero `ifreq` is valid; its name is NUL-terminated by the zeros.
-    unsafe {
-        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
-        check(socket)?;
-        let mut request: libc::ifreq = std::mem::zeroed();
-        request.ifr_name[0] = b'l' as libc::c_char;
-        request.ifr_name[1] = b'o' as libc::c_char;
-        request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
-        let result = check(libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw const request));
-        libc::close(socket);
-        result
-    }
+fn loopback_up(calls: &mut Calls<'_>) {
+    /// Bytes of the name that `struct ifreq` begins with; the flags follow.
+    const NAME: usize = libc::IFNAMSIZ;
+    let mut request = [0; size_of::<libc::ifreq>()];
+    request[..2].copy_from_slice(b"lo");
+    request[NAME..NAME + 2].copy_from_slice(&(libc::IFF_UP as libc::c_short).to_ne_bytes());
+    let request = calls.memory.bytes(&request);
+    let (family, kind) = (libc::AF_INET as u64, libc::SOCK_DGRAM as u64);
+    calls.add(libc::SYS_socket, [family, kind, 0]).wants(OPENED.into());
+    calls.add(libc::SYS_ioctl, [OPENED as u64, libc::SIOCSIFFLAGS, request]);
+    calls.close(OPENED);
 }
 
-fn drop_privileges(user: Option<u32>, keep: u32) -> Result<(), Errno> {
-    /// More than any kernel has; the loop ends at the first that this one does not know.
+fn drop_privileges(calls: &mut Calls<'_>, user: Option<u32>, keep: u32) {
+    /// More than any kernel has; those that this one does not know are forgiven.
     const CAPABILITIES_MAX: u32 = 64;
     for capability in (0..CAPABILITIES_MAX).filter(|&number| !within(keep, number)) {
-        // SAFETY: integer arguments.
-        match check(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }) {
-            Err(libc::EINVAL) => break,
-            other => other?,
-        }
+        calls.prctl(libc::PR_CAPBSET_DROP, [capability.into()]).forgives(libc::EINVAL);
     }
     if let Some(id) = user {
-        become_user(id)?;
+        // Groups first: an ordinary user may not leave them. Capabilities wait in the permitted set.
+        let id = u64::from(id);
+        calls.add(libc::SYS_setgroups, [0, 0]);
+        calls.add(libc::SYS_setresgid, [id, id, id]);
+        calls.prctl(libc::PR_SET_KEEPCAPS, [1]);
+        calls.add(libc::SYS_setresuid, [id, id, id]);
     }
-    keep_capabilities(keep)
-}
-
-/// Groups first: an ordinary user may not leave them. Capabilities wait in the permitted set.
-fn become_user(id: u32) -> Result<(), Errno> {
-    let nobody = ptr::null::<libc::gid_t>();
-    // SAFETY: integer arguments; a list of no groups may be null. The raw calls change this thread,
-    // the only one, without libc's wish to tell others.
-    unsafe {
-        check_long(libc::syscall(libc::SYS_setgroups, 0, nobody))?;
-        check_long(libc::syscall(libc::SYS_setresgid, id, id, id))?;
-        check(libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0))?;
-        check_long(libc::syscall(libc::SYS_setresuid, id, id, id))
-    }
+    keep_capabilities(calls, keep);
 }
 
 fn within(mask: u32, capability: u32) -> bool {
     capability < u32::BITS && mask & (1 << capability) != 0
 }
 
-fn keep_capabilities(mask: u32) -> Result<(), Errno> {
+fn keep_capabilities(calls: &mut Calls<'_>, mask: u32) {
     /// `_LINUX_CAPABILITY_VERSION_3` of linux/capability.h: two words of each set.
     const VERSION: u32 = 0x2008_0522;
-    // SAFETY: `header` and `sets` have the layout that version 3 asks for.
-    unsafe {
-        let header: [u32; 2] = [VERSION, 0];
-        // Effective, permitted, inheritable; then the same for capabilities from 32 on.
-        let sets: [u32; 6] = [mask, mask, mask, 0, 0, 0];
-        check_long(libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()))?;
-        let clear = libc::PR_CAP_AMBIENT_CLEAR_ALL;
-        check(libc::prctl(libc::PR_CAP_AMBIENT, clear, 0, 0, 0))?;
-        for capability in (0..u32::BITS).filter(|&number| within(mask, number)) {
-            let raise = libc::PR_CAP_AMBIENT_RAISE;
-            check(libc::prctl(libc::PR_CAP_AMBIENT, raise, capability, 0, 0))?;
-        }
+    let bytes =
+        |words: &[u32]| words.iter().copied().flat_map(u32::to_ne_bytes).collect::<Vec<_>>();
+    let header = calls.memory.bytes(&bytes(&[VERSION, 0]));
+    // Effective, permitted, inheritable; then the same for capabilities from 32 on.
+    let sets = calls.memory.bytes(&bytes(&[mask, mask, mask, 0, 0, 0]));
+    calls.add(libc::SYS_capset, [header, sets]);
+    calls.prctl(libc::PR_CAP_AMBIENT, [libc::PR_CAP_AMBIENT_CLEAR_ALL as u64]);
+    for capability in (0..u32::BITS).filter(|&number| within(mask, number)) {
+        let raise = libc::PR_CAP_AMBIENT_RAISE as u64;
+        calls.prctl(libc::PR_CAP_AMBIENT, [raise, capability.into()]);
     }
-    Ok(())
 }
 
-fn install_filter(program: &[sock_filter]) -> Result<(), Errno> {
-    let program = libc::sock_fprog {
-        len: program.len() as libc::c_ushort,
-        // `seccompiler::sock_filter` is `repr(C)` and field for field the kernel's.
-        filter: program.as_ptr().cast_mut().cast(),
-    };
-    // SAFETY: the kernel copies the program, which outlives the call.
-    check(unsafe {
-        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)
-    })
+fn install_filter(calls: &mut Calls<'_>, program: &BpfProgram) {
+    let steps = calls.memory.bytes(&seccomp::bytes(program));
+    // `struct sock_fprog`: a 16-bit count, padding, a pointer.
+    let mut filter = (program.len() as u16).to_ne_bytes().to_vec();
+    filter.resize(size_of::<u64>(), 0);
+    filter.extend(steps.to_ne_bytes());
+    let filter = calls.memory.bytes(&filter);
+    calls.prctl(libc::PR_SET_SECCOMP, [libc::SECCOMP_MODE_FILTER.into(), filter]);
 }

@@ -1,11 +1,10 @@
 //! Landlock as a second wall: should a mount ever show too much, writing to it still fails.
 //!
-//! Three system calls, spoken directly since they happen where only async-signal-safe code may run
-//! (linux/landlock.h). It refuses to guess: rights that this kernel does not know are not asked for.
+//! Three system calls, spoken directly (linux/landlock.h). It refuses to guess: rights that this kernel does not know are not asked for.
 
 use std::ffi::CString;
 
-use super::action::{Errno, check, check_long};
+use super::script::{Calls, OPENED, OPENED_NEXT};
 
 /// The oldest version worth having: version 1 forbids every rename between directories.
 const VERSION_MIN: i64 = 2;
@@ -23,26 +22,11 @@ const ON_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
 const SCOPE_ABSTRACT_UNIX_SOCKET: u64 = 1 << 0;
 const SCOPE_SIGNAL: u64 = 1 << 1;
 
-/// `struct landlock_ruleset_attr`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct Ruleset {
-    handled_fs: u64,
-    handled_net: u64,
-    scoped: u64,
-}
-
-/// `struct landlock_path_beneath_attr`, which is packed.
-#[repr(C, packed)]
-struct PathBeneath {
-    allowed: u64,
-    parent: i32,
-}
-
 /// What may be done where, ready to be imposed on oneself.
 #[derive(Debug)]
 pub(super) struct Rules {
-    ruleset: Ruleset,
+    /// `struct landlock_ruleset_attr`: rights in files, rights in the network, scopes.
+    ruleset: [u64; 3],
     /// How much of `ruleset` this kernel knows, in bytes.
     size: usize,
     allowed: Vec<(CString, u64)>,
@@ -53,7 +37,7 @@ pub(super) fn version() -> Option<i64> {
     const VERSION_QUERY: libc::c_uint = 1;
     // SAFETY: the query takes no pointer.
     let version = unsafe {
-        let nothing = std::ptr::null::<Ruleset>();
+        let nothing = std::ptr::null::<u64>();
         libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0usize, VERSION_QUERY)
     };
     (version >= VERSION_MIN).then_some(version)
@@ -79,35 +63,28 @@ impl Rules {
             let rights = if directory { handled } else { handled & ON_FILES };
             (path, rights)
         }));
-        Self { ruleset: Ruleset { handled_fs: handled, handled_net: 0, scoped }, size, allowed }
+        Self { ruleset: [handled, 0, scoped], size, allowed }
     }
 
-    /// Imposes them on the calling process. Async-signal-safe; needs `no_new_privs`.
-    pub(super) fn restrict_self(&self) -> Result<(), Errno> {
+    /// Adds the calls that impose them on whoever makes them; they need `no_new_privs`.
+    pub(super) fn write(&self, calls: &mut Calls<'_>) {
         /// `LANDLOCK_RULE_PATH_BENEATH`.
-        const PATH_BENEATH: libc::c_int = 1;
-        // SAFETY: the structures match linux/landlock.h, and `size` is within `Ruleset`.
-        unsafe {
-            let ruleset = libc::syscall(
-                libc::SYS_landlock_create_ruleset,
-                &raw const self.ruleset,
-                self.size,
-                0,
-            );
-            check_long(ruleset)?;
-            let ruleset = ruleset as libc::c_int;
-            for (path, allowed) in &self.allowed {
-                let parent = libc::open(path.as_ptr(), libc::O_PATH | libc::O_CLOEXEC);
-                check(parent)?;
-                let rule = PathBeneath { allowed: *allowed, parent };
-                let rule = &raw const rule;
-                let add = libc::SYS_landlock_add_rule;
-                check_long(libc::syscall(add, ruleset, PATH_BENEATH, rule, 0))?;
-                libc::close(parent);
-            }
-            check_long(libc::syscall(libc::SYS_landlock_restrict_self, ruleset, 0))?;
-            libc::close(ruleset);
+        const PATH_BENEATH: u64 = 1;
+        let (ruleset, parent) = (OPENED, OPENED_NEXT);
+        let attributes = calls.memory.words(self.ruleset);
+        let size = self.size as u64;
+        let call = calls.add(libc::SYS_landlock_create_ruleset, [attributes, size, 0]);
+        call.wants(ruleset.into());
+        for (path, allowed) in &self.allowed {
+            calls.open(path, libc::O_PATH, 0, parent);
+            // `struct landlock_path_beneath_attr`, which is packed.
+            let mut rule = allowed.to_ne_bytes().to_vec();
+            rule.extend(parent.to_ne_bytes());
+            let rule = calls.memory.bytes(&rule);
+            calls.add(libc::SYS_landlock_add_rule, [ruleset as u64, PATH_BENEATH, rule, 0]);
+            calls.close(parent);
         }
-        Ok(())
+        calls.add(libc::SYS_landlock_restrict_self, [ruleset as u64, 0]);
+        calls.close(ruleset);
     }
 }

@@ -2,30 +2,45 @@
 //!
 //! The program runs as an ordinary user in user, mount, pid, network, IPC, UTS and cgroup
 //! namespaces of its own, below a first process that we keep. That process can be neither seen,
-//! traced nor killed from inside; when it ends, the kernel ends everything else with it. It refuses
-//! to start any helper program: nothing but the kernel (5.14 or later) is needed.
+//! traced nor killed from inside; when it ends, the kernel ends everything else with it. It is a small
+//! program that we carry, which follows a script of system calls. This backend refuses to need any
+//! program of the machine: the kernel (5.14 or later) is enough.
 
 mod action;
 mod build;
-mod child;
 mod identity;
 mod landlock;
+mod script;
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::ptr;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use seccompiler::BpfProgram;
 
-use self::child::{Candidate, Last, Prepared, Report};
+use self::action::Action;
 use self::identity::Identity;
+use self::script::{Call, Calls, Memory, Report, Script, call};
+use crate::launch::{self, Program};
 use crate::plan::{Plan, c_string};
-use crate::supervise::{self, Ended, Leader, Pipes};
+use crate::supervise::{self, Ended, Pipes};
 use crate::{Cancel, Command, Exit, Limits, SandboxError};
+
+/// The program of the first process; see `first/main.rs`.
+const FIRST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/first"));
+
+/// In which the first process starts.
+const NEW_NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP;
 
 /// What was learnt of the kernel when the sandbox was opened.
 #[derive(Debug)]
@@ -33,11 +48,14 @@ pub(crate) struct Namespaces {
     filter: BpfProgram,
     landlock: Option<i64>,
     identity: Identity,
+    /// [`FIRST`], where it can be executed: in memory, made once.
+    first: OnceLock<File>,
 }
 
 impl Namespaces {
     pub(crate) fn new(filter: BpfProgram) -> Self {
-        Self { filter, landlock: landlock::version(), identity: Identity::ours() }
+        let (landlock, identity) = (landlock::version(), Identity::ours());
+        Self { filter, landlock, identity, first: OnceLock::new() }
     }
 
     pub(crate) fn run(
@@ -51,22 +69,24 @@ impl Namespaces {
         let (mut report, report_end) =
             supervise::pipe().map_err(SandboxError::io("make a pipe"))?;
         let (gate_end, mut gate) = supervise::pipe().map_err(SandboxError::io("make a pipe"))?;
-        let descriptors = [
-            theirs.stdin.as_raw_fd(),
-            theirs.stdout.as_raw_fd(),
-            theirs.stderr.as_raw_fd(),
-            report_end.as_raw_fd(),
-            gate_end.as_raw_fd(),
-        ];
+        let setup = |step: &str| {
+            let step = step.to_owned();
+            |source| SandboxError::Setup { step, source }
+        };
         let actions = build::actions(plan, &self.filter, self.landlock, self.identity)?;
-        let prepared = prepare(plan, &command.limits, actions, descriptors)?;
-        let leader = spawn(&prepared).map_err(|source| SandboxError::Setup {
-            step: "create its namespaces".to_owned(),
-            source,
-        })?;
+        let prepared = Prepared::new(plan, &command.limits, actions)?;
+        let script = launch::memory_file(&prepared.memory).map_err(setup("write its script"))?;
+        let first = self.first().map_err(setup("make its first program"))?;
+        // What the first process takes the places of these for.
+        const { assert!(script::REPORT == 3 && script::GATE == 4 && script::SCRIPT == 5) };
+        let descriptors =
+            [&theirs.stdin, &theirs.stdout, &theirs.stderr, &report_end, &gate_end, &script];
+        let name = [c"sandbox".to_owned()];
+        let leader = launch::start(Program::Image(first), &name, &descriptors, NEW_NAMESPACES)
+            .map_err(setup("start in new namespaces"))?;
         drop((theirs, report_end, gate_end));
         let told = self.identity.tell(leader.pid()).and_then(|()| gate.write_all(b"!"));
-        told.map_err(|source| SandboxError::Setup { step: "map its user".to_owned(), source })?;
+        told.map_err(setup("map its user"))?;
         // No count of processes: the kernel keeps it, whoever we are.
         let mut watch = supervise::Watch::new(ours, command, cancel, started, None);
         let stop = watch.until_end(leader.pidfd(), &|| leader.kill())?;
@@ -78,6 +98,15 @@ impl Namespaces {
         read.map_err(SandboxError::io("read the sandbox's report"))?;
         conclude(&prepared, plan, &reports, own_end, &mut ended)?;
         Ok(ended)
+    }
+
+    fn first(&self) -> io::Result<&File> {
+        if let Some(first) = self.first.get() {
+            return Ok(first);
+        }
+        // Where two make it at once, one of the two is dropped.
+        let made = launch::memory_image(FIRST)?;
+        Ok(self.first.get_or_init(|| made))
     }
 }
 
@@ -106,106 +135,103 @@ fn conclude(
     };
     let source = io::Error::from_raw_os_error(value);
     match tag {
-        child::FAILED_ACTION => Err(failed_action(prepared, plan, detail, source)),
-        child::FAILED_START if detail == Last::Execute as i32 => {
+        script::FAILED_WALL => Err(prepared.failed_wall(plan, detail, source)),
+        script::FAILED_START => {
+            Err(SandboxError::Setup { step: "start the program".to_owned(), source })
+        }
+        script::FAILED_EXECUTE => {
             ended.not_executed(&plan.argv[0], &source);
             Ok(())
         }
-        child::FAILED_START => {
-            Err(SandboxError::Setup { step: "start the program".to_owned(), source })
-        }
-        _ => {
+        script::ENDED => {
             let status = ExitStatus::from_raw(value);
             let code = status.code().map(Exit::Code);
             ended.exit = code.or_else(|| status.signal().map(Exit::Signal));
             Ok(())
         }
+        unknown => Err(SandboxError::Setup {
+            step: format!("say what happened: its report has the tag {unknown}"),
+            source: io::ErrorKind::InvalidData.into(),
+        }),
     }
 }
 
-fn failed_action(prepared: &Prepared, plan: &Plan, index: i32, source: io::Error) -> SandboxError {
-    let action = usize::try_from(index).ok().and_then(|index| prepared.actions.get(index));
-    match action {
-        Some(action::Action::ChangeDir { path })
-            if path.as_bytes() == plan.cwd.as_os_str().as_encoded_bytes() =>
-        {
-            SandboxError::Cwd { cwd: plan.cwd.clone(), source }
+/// What the first process is given, and what its calls were for.
+struct Prepared {
+    memory: Vec<u8>,
+    actions: Vec<Action>,
+    /// The index of the first call after each action's.
+    ends: Vec<usize>,
+}
+
+impl Prepared {
+    fn new(plan: &Plan, limits: &Limits, actions: Vec<Action>) -> Result<Self, SandboxError> {
+        let mut memory = Memory::new();
+        let mut walls = Calls::new(&mut memory);
+        let byte = walls.memory.bytes(&[0]);
+        walls.add(libc::SYS_read, [script::GATE as u64, byte, 1]).wants(1);
+        walls.close(script::GATE);
+        let ends = actions.iter().map(|action| {
+            action.write(&mut walls);
+            walls.list.len()
+        });
+        let ends = ends.collect();
+        let walls = walls.list;
+        let start = start(&mut memory, limits);
+        let candidates = candidates(&mut memory, plan)?;
+        let script = Script {
+            walls: memory.calls(&walls),
+            // `fork`, spelt out as on every processor.
+            fork: call(libc::SYS_clone, [libc::SIGCHLD as u64]),
+            start: memory.calls(&start),
+            candidates: memory.pairs(&candidates),
+        };
+        Ok(Self { memory: memory.finish(&script), actions, ends })
+    }
+
+    fn failed_wall(&self, plan: &Plan, call: i32, source: io::Error) -> SandboxError {
+        let call = usize::try_from(call).unwrap_or(usize::MAX);
+        let index = self.ends.partition_point(|end| *end <= call);
+        match self.actions.get(index) {
+            Some(Action::ChangeDir { path })
+                if path.as_bytes() == plan.cwd.as_os_str().as_encoded_bytes() =>
+            {
+                SandboxError::Cwd { cwd: plan.cwd.clone(), source }
+            }
+            action => SandboxError::Setup {
+                step: action.map_or_else(|| "set itself up".to_owned(), ToString::to_string),
+                source,
+            },
         }
-        action => SandboxError::Setup {
-            step: action.map_or_else(|| "set itself up".to_owned(), ToString::to_string),
-            source,
-        },
     }
 }
 
-fn prepare(
-    plan: &Plan,
-    limits: &Limits,
-    actions: Vec<action::Action>,
-    descriptors: [libc::c_int; 5],
-) -> Result<Prepared, SandboxError> {
-    let argv = plan.argv.iter().map(c_string).collect::<Result<Vec<_>, _>>()?;
-    let env = plan
-        .env
-        .iter()
-        .map(|(name, value)| c_string(format!("{name}={value}")))
-        .collect::<Result<Vec<_>, _>>()?;
-    let sh = c_string("/bin/sh")?;
-    let mut candidates = Vec::new();
-    for path in plan.candidates() {
-        let path = c_string(path)?;
-        let mut shell_argv = vec![sh.as_ptr(), path.as_ptr()];
-        shell_argv.extend(argv.iter().skip(1).map(|text| text.as_ptr()));
-        shell_argv.push(ptr::null());
-        candidates.push(Candidate { path, shell_argv });
+/// What the program's process does before it executes: away from the first one, and into its limits.
+fn start(memory: &mut Memory, limits: &Limits) -> Vec<Call> {
+    let mut calls = Calls::new(memory);
+    calls.add(libc::SYS_setsid, []);
+    for (resource, limit) in supervise::resource_limits(limits) {
+        let limit = calls.memory.words([limit.rlim_cur, limit.rlim_max]);
+        calls.add(libc::SYS_prlimit64, [0, resource as u64, limit, 0]);
     }
-    let pointers = |texts: &[CString]| {
-        let texts = texts.iter().map(|text| text.as_ptr());
-        texts.chain([ptr::null()]).collect::<Vec<_>>()
-    };
-    Ok(Prepared {
-        actions,
-        limits: supervise::resource_limits(limits),
-        candidates,
-        argv: pointers(&argv),
-        envp: pointers(&env),
-        // Moving a `CString` does not move its bytes.
-        _strings: argv.into_iter().chain(env).chain([sh]).collect(),
-        descriptors,
-    })
+    calls.list
 }
 
-/// Starts the first process in its new namespaces.
-fn spawn(prepared: &Prepared) -> io::Result<Leader> {
-    let flags = libc::CLONE_NEWUSER
-        | libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWNET
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWCGROUP
-        | libc::CLONE_PIDFD
-        | libc::SIGCHLD;
-    let mut pidfd: libc::c_int = -1;
-    // SAFETY: without CLONE_VM the child works on a copy of our memory and never returns from
-    // `first_process`. Signals stay blocked across the call so that no handler of ours runs in it.
-    let (pid, error) = unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        let mut before: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
-        let pid = libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0);
-        if pid == 0 {
-            child::first_process(prepared);
-        }
-        let error = io::Error::last_os_error();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
-        (pid, error)
-    };
-    if pid == -1 {
-        return Err(error);
-    }
-    // SAFETY: the kernel has just given us this descriptor.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Leader::new(pid as libc::pid_t, pidfd))
+/// Each place where the program may be, in the order of the `PATH`: executed, or run by a shell.
+fn candidates(memory: &mut Memory, plan: &Plan) -> Result<Vec<[Call; 2]>, SandboxError> {
+    let mut texts =
+        |texts: Vec<CString>| -> Vec<u64> { texts.iter().map(|text| memory.text(text)).collect() };
+    let argv = texts(plan.argv.iter().map(c_string).collect::<Result<_, _>>()?);
+    let env = plan.env.iter().map(|(name, value)| c_string(format!("{name}={value}")));
+    let env = texts(env.collect::<Result<_, _>>()?);
+    let paths = texts(plan.candidates().into_iter().map(c_string).collect::<Result<_, _>>()?);
+    let shell = memory.text(c"/bin/sh");
+    let (arguments, environment) = (memory.texts(argv.iter().copied()), memory.texts(env));
+    let pairs = paths.into_iter().map(|path| {
+        let by_shell = [shell, path].into_iter().chain(argv.iter().skip(1).copied());
+        let by_shell = memory.texts(by_shell);
+        [[path, arguments, environment], [shell, by_shell, environment]]
+            .map(|arguments| call(libc::SYS_execve, arguments))
+    });
+    Ok(pairs.collect())
 }
