@@ -1,1 +1,51 @@
-//! factory
+//! The factory: where actions are performed.
+//!
+//! The engine says what is to be done, hands do it, the ledger remembers it. Nothing in this crate
+//! decides what happens next, and nothing in it draws on a terminal: whoever watches is told.
+
+mod answers;
+mod config;
+mod driver;
+mod examine;
+mod factory;
+mod hands;
+mod init;
+mod intents;
+mod layout;
+mod lights;
+mod opening;
+mod recorder;
+mod replay;
+mod story;
+mod trace;
+mod watch;
+
+pub use answers::{ANSWER_NAMESPACE, AnswerError, AnswerSigned, sign as sign_answer};
+pub use config::{BackendChoice, Config, FactoryConfig, LineConfig, ModelConfig, SandboxConfig};
+pub use driver::{DriveError, Stand, drive};
+pub use examine::{Examined, examine};
+pub use factory::{
+    DEFAULT_PIPELINE, Factory, FactoryError, Run, Start, load_pipeline, replay as replay_events,
+};
+pub use hands::{Hands, ProofMade, ShipLanded};
+pub use init::{EXAMPLE_INTENT, Init, InitError, init};
+pub use intents::{
+    IntentError, Loaded, directory as intent_directory, load as load_intent, sign as sign_intent,
+    verify as verify_intent,
+};
+pub use layout::Layout;
+pub use lights::{Light, Proven, lights};
+pub use opening::Opening;
+pub use recorder::Recorder;
+pub use replay::{Recording, RecordingError, ReplayError, Replayed, record as record_run, replay};
+pub use story::{Summary, case_of, ending_in_words, story, summary};
+pub use trace::{Call, Line, Trace, TraceError, trace};
+pub use watch::{Nobody, Notice, Watcher};
+
+/// The run that a person named.
+///
+/// # Errors
+/// When it is no run's name at all.
+pub fn run_id(text: &str) -> Result<base::RunId, FactoryError> {
+    base::RunId::new(text).map_err(|_| FactoryError::NoRun { run: text.to_owned() })
+}

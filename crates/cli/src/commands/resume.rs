@@ -1,0 +1,49 @@
+//! `dark resume`
+
+use std::sync::Arc;
+
+use factory::{Factory, Run};
+
+use super::{open_model, run};
+use crate::Globals;
+use crate::failure::{Answer, Failure};
+use crate::stop;
+use crate::terminal::Terminal;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The run, as `dark runs` lists it
+    run: String,
+    /// Another model than the run was opened with
+    #[arg(long)]
+    model: Option<String>,
+}
+
+pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
+    let cancel = stop::on_signal();
+    let terminal = Arc::new(Terminal::new(globals.json));
+    let mut resumed = bring_back(globals, &args.run, args.model, &terminal)?;
+    if let Some(ending) = resumed.state.ending() {
+        terminal.finish();
+        return Err(Failure::policy(format!(
+            "run {} has ended ({}): start a new one with `dark run`",
+            args.run,
+            factory::ending_in_words(ending)
+        )));
+    }
+    run::drive(&mut resumed, &terminal, &cancel, globals)
+}
+
+/// Opens the factory and brings a run back from its ledger.
+pub(crate) fn bring_back(
+    globals: &Globals,
+    run: &str,
+    model: Option<String>,
+    terminal: &Arc<Terminal>,
+) -> Result<Run, Failure> {
+    let factory = Factory::open(&globals.start)?;
+    let id = factory::run_id(run)?;
+    let (opening, _) = factory.state(&id)?;
+    let model = open_model(&model.unwrap_or(opening.model), Some(&factory.config))?;
+    Ok(factory.resume(&id, model, terminal.clone())?)
+}

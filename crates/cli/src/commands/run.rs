@@ -1,0 +1,118 @@
+//! `dark run`
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::Ending;
+use factory::{Factory, FactoryError, Run, Stand, Start};
+use sandbox::Cancel;
+
+use super::{open_model, print_json};
+use crate::Globals;
+use crate::failure::{Answer, Failure};
+use crate::terminal::Terminal;
+use crate::{stop, terminal};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The intent: its directory or its intent.md
+    intent: PathBuf,
+    /// The model to build with [default: factory.toml's]
+    #[arg(long)]
+    model: Option<String>,
+    /// The run's seed: what is drawn at random comes from it [default: drawn]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Another pipeline than the line's
+    #[arg(long, value_name = "FILE")]
+    pipeline: Option<PathBuf>,
+}
+
+impl Args {
+    /// As a person would have given them.
+    pub(crate) fn of(intent: PathBuf, model: Option<String>, seed: Option<u64>) -> Self {
+        Self { intent, model, seed, pipeline: None }
+    }
+}
+
+pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
+    let cancel = stop::on_signal();
+    let intent = args.intent.canonicalize().unwrap_or(args.intent);
+    let examined = factory::examine(&intent, &globals.start)?;
+    if !examined.is_fit() {
+        let errors: Vec<_> = examined.diagnostics.into_iter().filter(|one| one.is_error()).collect();
+        return Err(Failure::wanting(&errors));
+    }
+    let factory = Factory::open(&globals.start)?;
+    let model_name = args.model.unwrap_or_else(|| factory.config.model.default.clone());
+    let model = open_model(&model_name, Some(&factory.config))?;
+    let terminal = Arc::new(Terminal::new(globals.json));
+    let start =
+        Start { intent: &intent, model, model_name, seed: args.seed, pipeline: args.pipeline };
+    let mut run = factory.start(start, terminal.clone()).map_err(|error| {
+        terminal.finish();
+        Failure::from(error)
+    })?;
+    if !globals.json {
+        let hands = &run.hands;
+        println!("run {} of {} with {}", run.recorder.run, hands.loaded.intent.title, hands.model.name());
+    }
+    drive(&mut run, &terminal, &cancel, globals)
+}
+
+/// Takes a run as far as it goes and tells how it stands.
+pub(crate) fn drive(
+    run: &mut Run,
+    terminal: &Arc<Terminal>,
+    cancel: &Cancel,
+    globals: &Globals,
+) -> Result<Answer, Failure> {
+    let driven = run.drive(cancel);
+    terminal.finish();
+    let id = &run.recorder.run;
+    let stand = match driven {
+        Ok(stand) => stand,
+        Err(error) => {
+            eprintln!("dark: run {id} stands where it was; go on with: dark resume {id}");
+            return Err(FactoryError::Drive(error).into());
+        }
+    };
+    if globals.json {
+        print_json(&factory::summary(&run.recorder.ledger, id)?);
+    } else {
+        tell(run, &stand);
+    }
+    Ok(match stand {
+        Stand::Ended(Ending::Completed) => Answer::Fine,
+        Stand::Ended(Ending::Held { .. }) | Stand::Waiting { .. } => Answer::Wanting,
+        Stand::Ended(Ending::Cancelled { .. }) | Stand::Interrupted => Answer::Interrupted,
+    })
+}
+
+fn tell(run: &Run, stand: &Stand) {
+    let id = &run.recorder.run;
+    let spend = run.state.spend();
+    let wall = terminal::seconds(std::time::Duration::from_millis(spend.wall_ms));
+    let cost = terminal::spent(&spend);
+    match stand {
+        Stand::Ended(Ending::Completed) => {
+            let commit = run.state.context().get("factory.commit");
+            match commit {
+                Some(commit) => println!("shipped {commit} in {wall}{cost}"),
+                None => println!("done in {wall}{cost}; the pipeline ships nothing"),
+            }
+            println!("why it may be trusted: dark show {id} --case");
+        }
+        Stand::Ended(Ending::Held { reason }) => {
+            println!("held after {wall}{cost}: {reason}");
+            println!("nothing was shipped; what was tried: dark show {id}");
+        }
+        Stand::Ended(Ending::Cancelled { by }) => println!("cancelled by {by}; nothing was shipped"),
+        Stand::Waiting { question, .. } => {
+            println!("{id} waits for a person: {}", question.text);
+            println!("read its case:  dark show {id} --case");
+            println!("then answer:    dark answer {id} {}", question.choices.join("|"));
+        }
+        Stand::Interrupted => println!("interrupted; go on with: dark resume {id}"),
+    }
+}

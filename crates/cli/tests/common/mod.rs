@@ -1,0 +1,181 @@
+//! A factory in a temporary directory, an intent that a scripted model can build, and the binary.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What the person wrote: small, so that a whole line takes a second.
+pub const INTENT: &str = r#"+++
+id = "double"
+title = "Twice a number"
+line = "tools"
+owner = "ada@example.com"
+level = LEVEL
+budget = { usd = 1.0, tokens = 100000, wall = "10m" }
+satisfaction = 0.3
++++
+
+## Goal
+
+Doubling by hand is error-prone.
+
+## Requirements
+
+- R1: `double N` prints twice the whole number N and exits 0.
+  - `double 4` prints `8`
+- R2: Anything but one whole number prints a message on stderr, nothing on stdout, and exits 2.
+  - `double x` prints nothing, exits 2 and writes to stderr
+
+## Constraints
+
+- C1: POSIX shell only.
+
+## Interface
+
+- command: `double` = `sh $PRODUCT/double.sh`
+- files: `double.sh`
+"#;
+
+/// What the builder never sees.
+pub const FEATURE: &str = r#"Feature: twice a number
+
+  @R1
+  Scenario Outline: doubling <n>
+    When I run "double <n>"
+    Then stdout is "<twice>"
+    And it exits with 0
+
+    Examples:
+      | n   | twice |
+      | 0   | 0     |
+      | 21  | 42    |
+      | 150 | 300   |
+
+  @R2
+  Scenario Outline: refusing <word>
+    When I run "double <word>"
+    Then stdout is empty
+    And stderr is not empty
+    And it exits with 2
+
+    Examples:
+      | word |
+      | abc  |
+      | 1.5  |
+      | 7x   |
+"#;
+
+/// A right program.
+pub const RIGHT: &str = r#"case "$1" in
+    ''|*[!0-9]*) echo "not a whole number: $1" >&2; exit 2 ;;
+esac
+[ $# -eq 1 ] || { echo "one number" >&2; exit 2; }
+echo $(($1 * 2))
+"#;
+
+/// A program that knows the examples and nothing else.
+pub const CHEAT: &str = r#"case "$1" in
+    4) echo 8 ;;
+    *) echo "not a whole number" >&2; exit 2 ;;
+esac
+"#;
+
+pub struct World {
+    pub dir: TempDir,
+}
+
+impl World {
+    /// A factory whose model answers with `program`, and a signed intent that asks for `level`.
+    pub fn new(program: &str, level: u8) -> Self {
+        let world = Self { dir: tempfile::tempdir().unwrap() };
+        let key = world.path("ada");
+        ssh_key(&key);
+        world.ok(&["init", ".", "--name", "acme", "--owner", "ada@example.com", "--key", "ada.pub"]);
+        world.write("intents/double/intent.md", &INTENT.replace("LEVEL", &level.to_string()));
+        world.write("intents/double/scenarios/double.feature", FEATURE);
+        world.script(program);
+        world.sign();
+        world
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    pub fn write(&self, path: &str, content: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Every answer of the model is this program.
+    pub fn script(&self, program: &str) {
+        let answer = format!("```sh\n{program}```\n");
+        let script = format!("[[answer]]\nrepeat = true\ntexts = ['''\n{answer}''']\n");
+        self.write("script.toml", &script);
+    }
+
+    pub fn sign(&self) {
+        self.ok(&["sign", "intents/double", "--key", "ada"]);
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dark"));
+        command.current_dir(self.dir.path()).args(args);
+        command.env("HOME", self.dir.path()).env_remove("XDG_CACHE_HOME").env_remove("DARK_MODELS");
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    pub fn ok(&self, args: &[&str]) -> String {
+        self.exits(args, 0)
+    }
+
+    /// Runs, expects the exit code, and gives all that was printed.
+    pub fn exits(&self, args: &[&str], code: i32) -> String {
+        let output = self.run(args);
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "dark {args:?}:\n{text}");
+        text
+    }
+
+    /// Builds the intent with the scripted model.
+    pub fn build(&self) -> Output {
+        self.run(&["run", "intents/double", "--model", "scripted:script.toml", "--seed", "7"])
+    }
+
+    /// The last JSON object that a command prints.
+    pub fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let last = text.lines().rfind(|line| line.starts_with('{'));
+        serde_json::from_str(last.unwrap_or_else(|| panic!("dark {args:?} printed no JSON: {text}"))).unwrap()
+    }
+
+    pub fn git(&self, dir: &str, args: &[&str]) -> String {
+        let output = Command::new("git").current_dir(self.path(dir)).args(args).output().unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Commits on the product's branch that this factory made.
+    pub fn shipped(&self) -> usize {
+        let log = self.git("products/tools.git", &["log", "--format=%B", "main"]);
+        log.lines().filter(|line| line.starts_with("Dark-Run: ")).count()
+    }
+}
+
+fn ssh_key(path: &Path) {
+    let done = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "ada", "-f"])
+        .arg(path)
+        .status()
+        .unwrap();
+    assert!(done.success());
+}

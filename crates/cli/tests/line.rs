@@ -1,0 +1,151 @@
+//! The whole line as a person uses it, with a scripted model: everything else is real.
+
+mod common;
+
+use std::process::Command;
+
+use common::{CHEAT, FEATURE, RIGHT, World};
+
+#[test]
+fn an_intent_becomes_shipped_verified_traceable_software() {
+    let world = World::new(RIGHT, 5);
+    let built = world.build();
+    let told = String::from_utf8_lossy(&built.stdout).into_owned();
+    assert_eq!(built.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&built.stderr));
+    assert_eq!(world.shipped(), 1);
+
+    world.git(".", &["clone", "--quiet", "products/tools.git", "clone"]);
+    let verified = world.ok(&["verify", "clone"]);
+    assert!(!verified.contains("FAILS") && verified.contains("signed by ada@example.com"), "{verified}");
+    world.ok(&["verify", "."]);
+
+    let trace = world.json(&["--json", "trace", "double.sh:5", "--product", "clone"]);
+    assert_eq!(trace["line"]["text"], "echo $(($1 * 2))");
+    assert_eq!(trace["call"]["answer"], 1);
+    assert_eq!(trace["requirements"][0]["id"], "R1");
+    assert_eq!(trace["signer"], "ada@example.com");
+    let prompt = trace["call"]["prompt"].as_str().unwrap();
+    assert!(prompt.contains("double 4") && !prompt.contains("150"), "a holdout reached the builder");
+
+    let replayed = world.json(&["--json", "replay", "double-1"]);
+    assert_eq!(replayed["same"], true, "{replayed}");
+    world.ok(&["show", "double-1", "--export", "recording.json"]);
+    assert_eq!(world.json(&["--json", "replay", "recording.json"])["same"], true);
+
+    let case = world.ok(&["show", "double-1", "--case"]);
+    assert!(case.contains("R2") && !case.contains("150"), "the case quotes a holdout:\n{case}");
+    assert_eq!(world.json(&["--json", "lights"])["last"]["decision"]["level"], 5);
+    assert_eq!(world.json(&["--json", "runs"])["stands"], "shipped");
+}
+
+#[test]
+fn an_altered_clone_and_another_factorys_keys_are_not_verified() {
+    let world = World::new(RIGHT, 5);
+    assert!(world.build().status.success());
+    world.git(".", &["clone", "--quiet", "products/tools.git", "clone"]);
+    world.write("clone/double.sh", "echo 8\n");
+    world.git("clone", &["-c", "user.name=e", "-c", "user.email=e@e", "commit", "--quiet", "--amend", "-a", "--no-edit"]);
+    let told = world.exits(&["verify", "clone"], 1);
+    assert!(told.contains("FAILS") && told.contains("NOT verified"), "{told}");
+
+    let other = World::new(RIGHT, 5);
+    let trust = other.path("trust").display().to_string();
+    world.git(".", &["clone", "--quiet", "products/tools.git", "clone2"]);
+    let told = world.exits(&["verify", "clone2", "--trust", &trust], 1);
+    assert!(told.contains("FAILS  commit signature"), "{told}");
+}
+
+#[test]
+fn a_build_that_only_knows_the_examples_is_held() {
+    let world = World::new(CHEAT, 5);
+    let built = world.build();
+    let told = String::from_utf8_lossy(&built.stdout).into_owned();
+    assert_eq!(built.status.code(), Some(1), "{told}");
+    assert_eq!(world.shipped(), 0);
+    let run = world.json(&["--json", "runs"]);
+    assert_eq!(run["stands"], "held");
+    assert!(!told.contains("150"), "the terminal quotes a holdout: {told}");
+}
+
+#[test]
+fn below_level_five_a_person_answers_and_signs() {
+    let world = World::new(RIGHT, 4);
+    assert_eq!(world.build().status.code(), Some(1));
+    assert_eq!(world.json(&["--json", "runs"])["stands"], "waiting");
+    assert_eq!(world.shipped(), 0);
+
+    world.exits(&["answer", "double-1", "perhaps", "--key", "ada"], 2);
+    let done = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(world.path("eve"))
+        .status()
+        .unwrap();
+    assert!(done.success());
+    world.exits(&["answer", "double-1", "approve", "--key", "eve"], 4);
+    assert_eq!(world.shipped(), 0);
+
+    world.ok(&["answer", "double-1", "approve", "--key", "ada"]);
+    assert_eq!(world.shipped(), 1);
+    world.exits(&["answer", "double-1", "approve", "--key", "ada"], 4);
+}
+
+#[test]
+fn a_refusal_ships_nothing() {
+    let world = World::new(RIGHT, 3);
+    assert_eq!(world.build().status.code(), Some(1));
+    world.exits(&["answer", "double-1", "refuse", "--key", "ada"], 1);
+    assert_eq!((world.shipped(), world.json(&["--json", "runs"])["stands"].as_str()), (0, Some("held")));
+}
+
+#[test]
+fn an_unsigned_or_altered_intent_does_not_build() {
+    let world = World::new(RIGHT, 5);
+    world.write("intents/double/scenarios/double.feature", &FEATURE.replace("| 150 | 300   |", ""));
+    let told = world.build();
+    assert_eq!(told.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&told.stderr).contains("double.feature was altered"));
+    std::fs::remove_file(world.path("intents/double/intent.seal")).unwrap();
+    assert_eq!(world.build().status.code(), Some(4));
+    assert_eq!(world.shipped(), 0);
+}
+
+#[test]
+fn a_branch_that_moved_meanwhile_is_not_overwritten() {
+    let world = World::new(RIGHT, 4);
+    assert_eq!(world.build().status.code(), Some(1));
+    world.git(".", &["clone", "--quiet", "products/tools.git", "other"]);
+    world.write("other/NEWS", "somebody else was faster\n");
+    world.git("other", &["add", "."]);
+    world.git("other", &["-c", "user.name=e", "-c", "user.email=e@e", "commit", "--quiet", "-m", "News"]);
+    world.git("other", &["push", "--quiet"]);
+    let told = world.exits(&["answer", "double-1", "approve", "--key", "ada"], 1);
+    assert!(told.contains("moved from"), "{told}");
+    assert_eq!(world.shipped(), 0);
+}
+
+#[test]
+fn bad_input_is_named_with_its_place() {
+    let world = World::new(RIGHT, 5);
+    let wrong = |path: &str, content: &str, args: &[&str], code: i32, says: &str| {
+        let before = std::fs::read_to_string(world.path(path)).unwrap();
+        world.write(path, content);
+        let told = world.exits(args, code);
+        assert!(told.contains(says), "expected `{says}` in:\n{told}");
+        world.write(path, &before);
+    };
+    let check = ["check", "intents/double"];
+    wrong("intents/double/intent.md", "+++\nid = \n", &check, 1, "intent.md:2:");
+    wrong("intents/double/scenarios/double.feature", "Feature: x\n  Scenario: y\n    When I fly\n", &check, 1, "double.feature:3:");
+    wrong("factory.toml", "[factory]\nname = \"acme\"\n[lines.tools]\nrepo = \"x\"\nbrnch = \"y\"\n", &["runs"], 1, "factory.toml:5:1");
+    world.exits(&["run", "intents/nothing"], 2);
+    world.exits(&["show", "nothing-1"], 2);
+    world.exits(&["-C", "/", "runs"], 2);
+    world.exits(&["run", "intents/double", "--model", "nobody"], 3);
+    world.write("bad.dot", "digraph x { start [shape=Mdiamond] -> }\n");
+    let told = world.exits(&["pipeline", "lint", "bad.dot"], 1);
+    assert!(told.contains("bad.dot:1:"), "{told}");
+    std::fs::remove_dir_all(world.path("products/tools.git")).unwrap();
+    let told = world.build();
+    assert_eq!(told.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&told.stderr).contains("there is no git repository"));
+}

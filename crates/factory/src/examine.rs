@@ -1,0 +1,114 @@
+//! Is an intent strong enough to build with the lights off? Everything that can be known before a
+//! build: its findings, its strength, its signature, and the level that this supports.
+
+use std::path::Path;
+
+use base::{Diagnostic, IntentId, RequirementId};
+use intent::CheckMode;
+use policy::{Evidence, Level, LevelDecision, decide_level};
+use scenario::strength;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::intents::{self, IntentError, Loaded};
+use crate::layout::Layout;
+
+/// What an intent was found to be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Examined {
+    pub intent: IntentId,
+    pub requirements: usize,
+    pub scenarios: usize,
+    /// Worst first.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Degenerate programs that the scenarios were played against, and how many of them failed.
+    pub degenerates: u32,
+    pub caught: u32,
+    /// In words: by whom it is signed, or what is missing.
+    pub signature: String,
+    pub level_asked: u8,
+    pub decision: LevelDecision,
+}
+
+impl Examined {
+    /// Whether it can be built at all.
+    pub fn is_fit(&self) -> bool {
+        !self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Examines the intent at `path`; `start` is where to look for its factory.
+///
+/// # Errors
+/// When it cannot be read at all.
+pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
+    let dir = intents::directory(path);
+    let loaded = intents::load(&dir)?;
+    let mut diagnostics = loaded.warnings.clone();
+    diagnostics.extend(intent::check(&loaded.intent, &loaded.scenarios, CheckMode::Build));
+    let strength = strength(&loaded.intent, &loaded.scenarios);
+    diagnostics.extend(strength.diagnostics(&loaded.scenarios));
+    diagnostics.sort_by_key(|found| std::cmp::Reverse(found.severity));
+    let (caught, total) = strength.caught();
+    let (caught, total) = (narrow(caught), narrow(total));
+    let factory = dir.canonicalize().ok().and_then(|dir| Layout::find(&dir));
+    let factory = factory.or_else(|| Layout::find(start));
+    let evidence = Evidence {
+        requirements_total: narrow(loaded.intent.requirements.len() as u64),
+        requirements_covered: covered(&loaded),
+        degenerates_total: total,
+        degenerates_caught: caught,
+        sabotaged_total: 0,
+        sabotaged_caught: 0,
+        satisfaction: None,
+        satisfaction_wanted: loaded.intent.satisfaction,
+    };
+    let asked = level(loaded.intent.level);
+    let allowed = level(factory.as_ref().and_then(|layout| allowed(layout, &loaded)).unwrap_or(0));
+    Ok(Examined {
+        intent: loaded.intent.id.clone(),
+        requirements: loaded.intent.requirements.len(),
+        scenarios: loaded.scenarios.len(),
+        diagnostics,
+        degenerates: total,
+        caught,
+        signature: signature(&dir, &loaded, factory.as_ref()),
+        level_asked: loaded.intent.level,
+        decision: decide_level(asked, allowed, &evidence),
+    })
+}
+
+/// How many requirements at least one scenario is tagged with.
+pub fn covered(loaded: &Loaded) -> u32 {
+    let tagged = |id: &RequirementId| {
+        loaded.scenarios.iter().any(|scenario| scenario.requirements.contains(id))
+    };
+    let covered = loaded.intent.requirements.iter().filter(|one| tagged(&one.id)).count();
+    narrow(covered as u64)
+}
+
+/// A level that was checked when it was read.
+pub(crate) fn level(number: u8) -> Level {
+    Level::new(number).unwrap_or(Level::MANUAL)
+}
+
+fn allowed(layout: &Layout, loaded: &Loaded) -> Option<u8> {
+    let path = layout.config();
+    let text = std::fs::read_to_string(&path).ok()?;
+    let config = Config::parse(&path.display().to_string(), &text).ok()?;
+    Some(config.lines.get(&loaded.intent.line)?.level_max)
+}
+
+fn signature(dir: &Path, loaded: &Loaded, factory: Option<&Layout>) -> String {
+    let Some(layout) = factory else {
+        return "not checked: this intent is in no factory".to_owned();
+    };
+    match intents::verify(dir, loaded, &layout.people()) {
+        Ok(_) => format!("signed by {}", loaded.intent.owner),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn narrow(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

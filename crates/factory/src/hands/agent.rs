@@ -1,0 +1,288 @@
+//! The agent's hand: gives an agent its task, does everything outward for it, and turns what it
+//! hands in into a tree, if it stayed inside its write-set.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use agent::{AgentBackend, Behaviour, Candidates, Files, Host, HostError, Planner, Task, Tried};
+use base::{Digest, MicroUsd, Spend};
+use engine::{Outcome, Status};
+use ledger::Entry;
+use model::{ModelErrorKind, Reply, Request};
+use policy::{Compartment, Disclosure, Integrity, Label, Sink};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::overlay::Overlays;
+use super::{HandError, Hands, Job, TREE, chain, outcome};
+use crate::recorder::Observation;
+use crate::watch::Notice;
+
+/// The entry of one model call.
+pub const MODEL_CALLED: &str = "model.called";
+/// The entry of what an agent handed in.
+pub const BUILD_MADE: &str = "build.made";
+
+/// A hosted model that is overloaded recovers in seconds or not soon: four tries over seven seconds.
+const MODEL_TRIES_MAX: u32 = 4;
+const MODEL_RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// A model call on the ledger; request and reply are bodies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCalled {
+    pub action: base::ActionId,
+    pub model: String,
+    pub family: String,
+    pub request: Digest,
+    pub reply: Digest,
+    pub spend: Spend,
+}
+
+/// What an agent handed in, on the ledger; contents are bodies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BuildMade {
+    pub action: base::ActionId,
+    pub agent: String,
+    pub tree: String,
+    pub files: BTreeMap<String, Digest>,
+    pub checks_passed: usize,
+    pub checks: usize,
+    pub note: String,
+}
+
+impl Hands {
+    pub(super) fn agent(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
+        let backend = backend(job)?;
+        let base = self.opening.base.as_ref();
+        let before = match job.state.context().get(TREE) {
+            Some(tree) => self.repository.read(&tree.parse().map_err(|error| {
+                HandError::Failed(chain(&error))
+            })?)?,
+            None => self.opening.product(&self.recorder.ledger)?,
+        };
+        let files: Files = before
+            .into_iter()
+            .filter_map(|(path, file)| Some((path, String::from_utf8(file.content).ok()?)))
+            .collect();
+        let context = job.state.context();
+        let notes = context
+            .iter()
+            .filter_map(|(key, text)| Some((key.strip_prefix("note.")?.to_owned(), text.clone())))
+            .collect();
+        let feedback: Vec<String> = listed(context.get("factory.feedback"));
+        let disclosures: Vec<Disclosure> = listed(context.get("factory.disclosures"));
+        let task = Task {
+            action: job.id,
+            intent: &self.loaded.intent,
+            prompt: &job.stage.prompt,
+            notes: &notes,
+            files: &files,
+            disclosures: &disclosures,
+            feedback: &feedback,
+            seed: seed_of(self.opening.seed, job),
+        };
+        let mut host = HandHost::new(self, job)?;
+        let report = match backend.work(&task, &mut host) {
+            Ok(report) => report,
+            Err(_) if job.cancel.is_pulled() => return Err(HandError::Cancelled),
+            Err(error) => return Err(HandError::Failed(error.to_string())),
+        };
+        let spend = host.spend;
+        let mut done = outcome(Status::Success, report.note.clone());
+        done.spend = spend;
+        if report.files.is_empty() {
+            done.context.insert(format!("note.{}", job.stage.id), report.note);
+            return Ok(done);
+        }
+        if let Some(path) = self.outside_write_set(&report.files) {
+            done.status = Status::Fail;
+            done.note = format!("the agent wrote `{path}`, which is outside the intent's write-set");
+            return Ok(done);
+        }
+        let tree = self.repository.write_tree(base, &report.files)?;
+        let passed = report.tried.iter().filter(|tried| tried.passed).count();
+        let mut kept = BTreeMap::new();
+        for (path, content) in &report.files {
+            kept.insert(path.clone(), self.recorder.ledger.put_body(content.as_bytes())?);
+        }
+        let made = BuildMade {
+            action: job.id.clone(),
+            agent: backend.name().to_owned(),
+            tree: tree.to_string(),
+            checks_passed: passed,
+            checks: report.tried.len(),
+            note: report.note,
+            files: kept,
+        };
+        self.recorder.observe(Observation {
+            actor: format!("agent:{}", backend.name()),
+            name: BUILD_MADE,
+            bodies: made.files.values().copied().collect(),
+            body: json!(made),
+        })?;
+        done.context.insert(TREE.to_owned(), tree.to_string());
+        Ok(done)
+    }
+
+    fn outside_write_set<'f>(&self, files: &'f Files) -> Option<&'f String> {
+        let allowed = &self.loaded.intent.interface.files;
+        files.keys().find(|path| !allowed.iter().any(|pattern| proof::in_write_set(pattern, path)))
+    }
+}
+
+/// The agent that a stage names, `candidates` if it names none.
+fn backend(job: &Job<'_>) -> Result<Box<dyn AgentBackend>, HandError> {
+    let named = match job.stage.attributes.get("agent") {
+        Some(pipeline::Value::String(name)) => name.as_str(),
+        _ => "candidates",
+    };
+    match named {
+        "candidates" => Ok(Box::new(Candidates::default())),
+        "planner" => Ok(Box::new(Planner)),
+        other => Err(HandError::Failed(format!(
+            "stage `{}` wants agent `{other}`: this version has `candidates` and `planner`",
+            job.stage.id
+        ))),
+    }
+}
+
+/// A list that a factory's stage left in the context as JSON.
+fn listed<T: for<'de> Deserialize<'de>>(text: Option<&String>) -> Vec<T> {
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// Each attempt draws from its own place in the run's seed, the same one every time.
+fn seed_of(seed: u64, job: &Job<'_>) -> u64 {
+    let digest = Digest::of(format!("{seed}/{}", job.id));
+    u64::from_le_bytes(digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes"))
+}
+
+struct HandHost<'a> {
+    hands: &'a Hands,
+    job: &'a Job<'a>,
+    overlays: Overlays<'a>,
+    /// The replies that this action already has on the ledger: after a crash they are not paid twice.
+    answered: BTreeMap<Digest, Digest>,
+    /// The session's label: the join of all that it has read.
+    label: Label,
+    spend: Spend,
+}
+
+impl<'a> HandHost<'a> {
+    fn new(hands: &'a Hands, job: &'a Job<'a>) -> Result<Self, HandError> {
+        let answered = answered(&hands.recorder.ledger.run(&hands.recorder.run)?, job);
+        let overlays = Overlays::new(hands, job);
+        // A person's signed intent, and the repository's text, which came from outside.
+        let label = Label::new(Integrity::U, [Compartment::Project]);
+        Ok(Self { hands, job, overlays, answered, label, spend: Spend::default() })
+    }
+
+    fn call(&mut self, request: &Request) -> Result<Reply, HostError> {
+        let mut wait = MODEL_RETRY_FIRST;
+        for tries in 1.. {
+            let watcher = &self.hands.recorder.watcher;
+            let (action, cancel) = (self.job.id, self.job.cancel);
+            let mut progress = |progress| {
+                watcher.notice(&Notice::Tokens { action, progress });
+                if cancel.is_pulled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            match self.hands.model.complete(request, &mut progress) {
+                Ok(reply) => return Ok(reply),
+                Err(error)
+                    if error.kind == ModelErrorKind::Transient && tries < MODEL_TRIES_MAX =>
+                {
+                    self.say(&format!("{error}; trying again in {} s", wait.as_secs()));
+                    std::thread::sleep(wait);
+                    wait *= 2;
+                }
+                Err(error) => return Err(failed(chain(&error))),
+            }
+        }
+        unreachable!("the last try returns")
+    }
+
+    /// Whether the run's budget still allows a call.
+    fn refuse_past_budget(&self) -> Result<(), HostError> {
+        let mut spent = self.job.state.spend();
+        spent += self.spend;
+        let budget = &self.hands.loaded.intent.budget;
+        if spent.tokens() >= budget.tokens {
+            return Err(failed(format!("the intent's budget of {} tokens is used up", budget.tokens.0)));
+        }
+        if budget.cost > MicroUsd(0) && spent.cost >= budget.cost {
+            return Err(failed(format!("the intent's budget of {} is used up", budget.cost)));
+        }
+        Ok(())
+    }
+}
+
+impl Host for HandHost<'_> {
+    fn complete(&mut self, request: &Request) -> Result<Reply, HostError> {
+        policy::open(Sink::CallModel, &self.label, &self.label, None).map_err(|denied| failed(denied.to_string()))?;
+        let recorder = &self.hands.recorder;
+        let kept = recorder.keep(request).map_err(|error| failed(chain(&error)))?;
+        if let Some(reply) = self.answered.get(&kept) {
+            let bytes = recorder.ledger.body(reply).map_err(|error| failed(chain(&error)))?;
+            let reply: Reply = serde_json::from_slice(&bytes).map_err(|error| failed(chain(&error)))?;
+            self.spend += reply.spend;
+            return Ok(reply);
+        }
+        self.refuse_past_budget()?;
+        let reply = self.call(request)?;
+        if self.job.cancel.is_pulled() {
+            // A reply that was cut short is no fact about the model.
+            return Err(failed("interrupted".to_owned()));
+        }
+        self.spend += reply.spend;
+        let answer = recorder.keep(&reply).map_err(|error| failed(chain(&error)))?;
+        let called = ModelCalled {
+            action: self.job.id.clone(),
+            model: self.hands.model.name().to_owned(),
+            family: self.hands.model.family().to_owned(),
+            request: kept,
+            reply: answer,
+            spend: reply.spend,
+        };
+        let observation = Observation {
+            actor: format!("model:{}", called.model),
+            name: MODEL_CALLED,
+            body: json!(called),
+            bodies: vec![kept, answer],
+        };
+        recorder.observe(observation).map_err(|error| failed(chain(&error)))?;
+        Ok(reply)
+    }
+
+    fn try_files(&mut self, files: &Files) -> Result<Vec<Tried>, HostError> {
+        self.overlays.try_files(files)
+    }
+
+    fn observe(
+        &mut self,
+        files: &Files,
+        words: &[String],
+        stdin: &str,
+    ) -> Result<Behaviour, HostError> {
+        self.overlays.observe(files, words, stdin)
+    }
+
+    fn say(&mut self, line: &str) {
+        self.hands.say(self.job, line);
+    }
+}
+
+/// Request -> reply of the calls that an action has on the ledger.
+fn answered(entries: &[Entry], job: &Job<'_>) -> BTreeMap<Digest, Digest> {
+    entries
+        .iter()
+        .filter(|entry| entry.record.event.name == MODEL_CALLED)
+        .filter_map(|entry| serde_json::from_value::<ModelCalled>(entry.record.event.body.clone()).ok())
+        .filter(|called| called.action == *job.id)
+        .map(|called| (called.request, called.reply))
+        .collect()
+}
+
+pub(super) fn failed(reason: String) -> HostError {
+    HostError { reason, transient: false }
+}

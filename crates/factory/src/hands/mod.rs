@@ -1,0 +1,183 @@
+//! Hands perform actions and report what they saw. They never decide what happens next.
+
+mod agent;
+mod check;
+mod overlay;
+mod prove;
+mod ship;
+mod tool;
+
+pub use agent::{BUILD_MADE, BuildMade, MODEL_CALLED, ModelCalled};
+pub use prove::{PROOF_MADE, ProofMade};
+pub(crate) use ship::last;
+pub use ship::{SHIP_LANDED, ShipLanded};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use base::{ActionId, Spend, Timestamp};
+use engine::{Outcome, State, Status};
+use ledger::LedgerError;
+use model::Model;
+use pipeline::{Handler, Stage};
+use ::ship::{ObjectId, Repository};
+use sandbox::{Cancel, Sandbox};
+
+use crate::intents::Loaded;
+use crate::layout::Layout;
+use crate::opening::Opening;
+use crate::recorder::{Recorder, now};
+use crate::watch::Notice;
+
+/// The context key under which a build's tree stands: written by the agent's hand alone.
+pub(crate) const TREE: &str = "tree";
+
+/// Everything that the hands of one run hold.
+pub struct Hands {
+    pub layout: Layout,
+    pub opening: Opening,
+    pub loaded: Loaded,
+    pub repository: Repository,
+    pub sandbox: Sandbox,
+    pub model: Arc<dyn Model>,
+    pub recorder: Recorder,
+    /// Where commits are said to come from: `(name, address)`.
+    pub author: (String, String),
+    pub work: PathBuf,
+}
+
+/// Why an action has no outcome. The run stays where it was.
+#[derive(Debug, thiserror::Error)]
+pub enum HandError {
+    #[error("interrupted")]
+    Cancelled,
+    /// The environment is unfit: the reason says what to do.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<LedgerError> for HandError {
+    fn from(error: LedgerError) -> Self {
+        Self::Failed(chain(&error))
+    }
+}
+
+impl From<::ship::RepositoryError> for HandError {
+    fn from(error: ::ship::RepositoryError) -> Self {
+        Self::Failed(chain(&error))
+    }
+}
+
+impl From<std::io::Error> for HandError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// An error and its sources in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// One action to perform, with what it may look at.
+pub(crate) struct Job<'a> {
+    pub id: &'a ActionId,
+    pub stage: &'a Stage,
+    pub state: &'a State,
+    pub cancel: &'a Cancel,
+    pub started: Timestamp,
+}
+
+impl Job<'_> {
+    /// The build that this stage is about.
+    ///
+    /// # Errors
+    /// When no stage before this one built anything.
+    pub fn tree(&self) -> Result<ObjectId, HandError> {
+        let id = self.state.context().get(TREE).and_then(|text| text.parse().ok());
+        id.ok_or_else(|| {
+            let stage = &self.stage.id;
+            HandError::Failed(format!("there is no build yet: put an agent stage before `{stage}`"))
+        })
+    }
+}
+
+impl Hands {
+    /// Performs one action. Performing it again after a crash gives the same outcome, or finds that
+    /// it was done.
+    ///
+    /// # Errors
+    /// When it was interrupted or the environment is unfit; the outcome is then still open.
+    pub fn perform(
+        &self,
+        id: &ActionId,
+        state: &State,
+        cancel: &Cancel,
+    ) -> Result<Outcome, HandError> {
+        let stage = state.graph().stages.get(&id.stage).expect("the engine names its own stages");
+        let job = Job { id, stage, state, cancel, started: now() };
+        let mut outcome = match &stage.handler {
+            Handler::Agent => self.agent(&job),
+            Handler::Check => self.check(&job),
+            Handler::Prove => self.prove(&job),
+            Handler::Ship => self.ship(&job),
+            Handler::Tool => self.tool(&job),
+            other => Err(HandError::Failed(format!(
+                "this version cannot perform {other:?}: remove stage `{}` from the pipeline",
+                stage.id
+            ))),
+        }?;
+        if cancel.is_pulled() {
+            return Err(HandError::Cancelled);
+        }
+        let wall = now().since(job.started).as_millis();
+        outcome.spend.wall_ms = u64::try_from(wall).unwrap_or(u64::MAX);
+        Ok(outcome)
+    }
+
+    /// Writes the builds of a run into the mirror again, should their objects have been lost.
+    ///
+    /// # Errors
+    /// When a body is lost or git fails.
+    pub fn restore_builds(&self, entries: &[ledger::Entry]) -> Result<(), crate::FactoryError> {
+        for entry in entries.iter().filter(|entry| entry.record.event.name == BUILD_MADE) {
+            let Ok(made) = serde_json::from_value::<BuildMade>(entry.record.event.body.clone())
+            else {
+                continue;
+            };
+            if self.repository.has(&made.tree)? {
+                continue;
+            }
+            let mut files = std::collections::BTreeMap::new();
+            for (path, digest) in made.files {
+                let content = self.recorder.ledger.body(&digest)?;
+                files.insert(path, String::from_utf8_lossy(&content).into_owned());
+            }
+            self.repository.write_tree(self.opening.base.as_ref(), &files)?;
+        }
+        Ok(())
+    }
+
+    fn say(&self, job: &Job<'_>, text: &str) {
+        self.recorder.watcher.notice(&Notice::Line { action: job.id, text });
+    }
+}
+
+/// An outcome with only a note.
+pub(crate) fn outcome(status: Status, note: impl Into<String>) -> Outcome {
+    Outcome {
+        status,
+        preferred_label: None,
+        suggested_next: Vec::new(),
+        context: std::collections::BTreeMap::new(),
+        note: note.into(),
+        spend: Spend::default(),
+    }
+}

@@ -1,0 +1,243 @@
+//! From what shipped back to who wanted it: line, commit, run, attempt, model call, requirement,
+//! intent, signer.
+
+use std::path::{Path, PathBuf};
+
+use base::{ActionId, Digest, IntentId, RequirementId, RunId};
+use ledger::Entry;
+use model::{Reply, Request};
+use serde::Serialize;
+use ship::{Git, GitError};
+
+use crate::factory::{Factory, FactoryError};
+use crate::hands::{
+    BUILD_MADE, BuildMade, MODEL_CALLED, ModelCalled, SHIP_LANDED, ShipLanded, last,
+};
+use crate::opening::Opening;
+
+/// The way from a line back to a person. What is absent was not asked about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trace {
+    pub line: Option<Line>,
+    pub commit: Option<String>,
+    pub run: RunId,
+    /// The attempt that handed the build in.
+    pub action: Option<ActionId>,
+    pub call: Option<Call>,
+    pub requirements: Vec<Stated>,
+    pub intent: IntentId,
+    pub intent_digest: Digest,
+    /// Whose signature the intent carries; it was verified before the run was opened.
+    pub signer: String,
+}
+
+/// A line of the product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    pub file: String,
+    pub number: u32,
+    pub text: String,
+}
+
+/// The model call that a line came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Call {
+    pub model: String,
+    pub family: String,
+    pub request: Digest,
+    pub reply: Digest,
+    /// Which of the answers has the line, counted from 1; `None` if the harness wrote it.
+    pub answer: Option<usize>,
+    pub answers: usize,
+    pub prompt: String,
+    pub text: String,
+}
+
+/// A requirement and its sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stated {
+    pub id: RequirementId,
+    pub text: String,
+}
+
+/// Nothing can be traced.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    #[error("`{0}` is no FILE:LINE, commit or run of this factory")]
+    Unknown(String),
+    #[error("commit {0} was not made by this factory: it has no Dark-Run trailer")]
+    NotOurs(String),
+    #[error("the ledger has no run {0}: this commit was made by another factory")]
+    OtherFactory(String),
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error(transparent)]
+    Factory(#[from] FactoryError),
+}
+
+impl From<ledger::LedgerError> for TraceError {
+    fn from(error: ledger::LedgerError) -> Self {
+        Self::Factory(error.into())
+    }
+}
+
+/// Traces FILE:LINE, a commit or a run. Files and commits are looked for in the clone at `product`,
+/// else in the working directory, else in the factory's own mirrors.
+///
+/// # Errors
+/// When it is none of these, or nothing that this factory made.
+pub fn trace(factory: &Factory, what: &str, product: Option<&Path>) -> Result<Trace, TraceError> {
+    if let Ok(run) = RunId::new(what)
+        && factory.ledger.runs()?.contains(&run)
+    {
+        return trace_run(factory, run, None, None);
+    }
+    for place in places(factory, product) {
+        if let Some((file, number)) = file_and_line(what)
+            && let Some((commit, line)) = blame(&place, file, number)?
+        {
+            return trace_commit(factory, &place, commit, Some(line));
+        }
+        let commit = format!("{what}^{{commit}}");
+        let found = place.git.try_run(&["rev-parse", "--quiet", "--verify", &commit])?;
+        if found.ok {
+            let commit = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+            return trace_commit(factory, &place, commit, None);
+        }
+    }
+    Err(TraceError::Unknown(what.to_owned()))
+}
+
+fn file_and_line(what: &str) -> Option<(&str, u32)> {
+    let (file, line) = what.rsplit_once(':')?;
+    Some((file, line.parse().ok()?))
+}
+
+/// A repository to look in, and the revision that counts as its newest.
+struct Place {
+    git: Git,
+    revision: String,
+}
+
+fn places(factory: &Factory, product: Option<&Path>) -> Vec<Place> {
+    let head = |dir: PathBuf| Place { git: Git::new(dir), revision: "HEAD".to_owned() };
+    if let Some(product) = product {
+        return vec![head(product.to_path_buf())];
+    }
+    let here = std::env::current_dir().into_iter().map(head);
+    let mirrors = factory.config.lines.iter().map(|(line, config)| Place {
+        git: Git::new(factory.layout.mirror(line)),
+        revision: format!("refs/dark/upstream/{}", config.branch),
+    });
+    here.chain(mirrors).filter(|place| place.git.dir().is_dir()).collect()
+}
+
+fn blame(place: &Place, file: &str, number: u32) -> Result<Option<(String, Line)>, GitError> {
+    let range = format!("{number},{number}");
+    let args = ["blame", "--porcelain", "-L", &range, &place.revision, "--", file];
+    let ran = place.git.try_run(&args)?;
+    if !ran.ok {
+        return Ok(None);
+    }
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let commit = text.split(' ').next().unwrap_or_default().to_owned();
+    let text = text.lines().find_map(|line| line.strip_prefix('\t')).unwrap_or_default();
+    Ok(Some((commit, Line { file: file.to_owned(), number, text: text.to_owned() })))
+}
+
+fn trace_commit(
+    factory: &Factory,
+    place: &Place,
+    commit: String,
+    line: Option<Line>,
+) -> Result<Trace, TraceError> {
+    let message = place.git.line(&["log", "-1", "--format=%B", &commit])?;
+    let run = message
+        .lines()
+        .find_map(|line| line.strip_prefix("Dark-Run: "))
+        .and_then(|run| RunId::new(run).ok())
+        .ok_or_else(|| TraceError::NotOurs(commit.clone()))?;
+    if !factory.ledger.runs()?.contains(&run) {
+        return Err(TraceError::OtherFactory(run.to_string()));
+    }
+    trace_run(factory, run, Some(commit), line)
+}
+
+fn trace_run(
+    factory: &Factory,
+    run: RunId,
+    commit: Option<String>,
+    line: Option<Line>,
+) -> Result<Trace, TraceError> {
+    let ledger = &factory.ledger;
+    let entries = ledger.run(&run)?;
+    let opening =
+        Opening::of_run(&entries).ok_or_else(|| FactoryError::NoRun { run: run.to_string() })?;
+    let loaded = opening.load(ledger).map_err(FactoryError::from)?;
+    let landed = last::<ShipLanded>(&entries, SHIP_LANDED, |_| true);
+    let commit = commit.or(landed.map(|landed| landed.commit));
+    let made = last::<BuildMade>(&entries, BUILD_MADE, |_| true);
+    let action = made.map(|made| made.action);
+    let call = match &action {
+        Some(action) => find_call(factory, &entries, action, line.as_ref())?,
+        None => None,
+    };
+    let stated = |one: &intent::Requirement| Stated { id: one.id.clone(), text: one.text.clone() };
+    Ok(Trace {
+        line,
+        commit,
+        action,
+        call,
+        requirements: loaded.intent.requirements.iter().map(stated).collect(),
+        intent: opening.intent_id,
+        intent_digest: opening.intent,
+        signer: loaded.intent.owner,
+        run,
+    })
+}
+
+/// The newest call of the attempt whose answer has the line; without a line, its newest call.
+fn find_call(
+    factory: &Factory,
+    entries: &[Entry],
+    action: &ActionId,
+    line: Option<&Line>,
+) -> Result<Option<Call>, TraceError> {
+    let calls = entries
+        .iter()
+        .rev()
+        .filter(|entry| entry.record.event.name == MODEL_CALLED)
+        .filter_map(|entry| serde_json::from_value::<ModelCalled>(entry.record.event.body.clone()).ok())
+        .filter(|called| called.action == *action);
+    let mut newest = None;
+    for called in calls {
+        let request = factory.ledger.body(&called.request)?;
+        let reply = factory.ledger.body(&called.reply)?;
+        let (Ok(request), Ok(reply)) =
+            (serde_json::from_slice::<Request>(&request), serde_json::from_slice::<Reply>(&reply))
+        else {
+            continue;
+        };
+        let has = |text: &str| {
+            line.is_some_and(|line| text.lines().any(|found| found.trim_end() == line.text.trim_end()))
+        };
+        let answer = reply.completions.iter().position(|completion| has(&completion.text));
+        let prompt = request.messages.last().map(|message| message.text.clone()).unwrap_or_default();
+        let text = answer.and_then(|index| reply.completions.get(index)).map(|one| one.text.clone());
+        let call = Call {
+            model: called.model,
+            family: called.family,
+            request: called.request,
+            reply: called.reply,
+            answer: answer.map(|index| index + 1),
+            answers: reply.completions.len(),
+            prompt,
+            text: text.unwrap_or_default(),
+        };
+        if answer.is_some() || line.is_none() {
+            return Ok(Some(call));
+        }
+        newest.get_or_insert(call);
+    }
+    Ok(newest)
+}
