@@ -105,9 +105,9 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 impl From<FactoryError> for Failure {
     fn from(error: FactoryError) -> Self {
         let kind = match &error {
-            FactoryError::NoFactory(_) | FactoryError::NoRun { .. } | FactoryError::NoLine { .. } => {
-                Kind::Usage
-            }
+            FactoryError::NoFactory(_)
+            | FactoryError::NoRun { .. }
+            | FactoryError::NoLine { .. } => Kind::Usage,
             FactoryError::Malformed(_) => Kind::Wanting,
             FactoryError::Intent(intent) => intent_kind(intent),
             FactoryError::Drive(DriveError::Refused(_)) => Kind::Policy,

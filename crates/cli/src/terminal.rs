@@ -154,14 +154,21 @@ impl Watcher for Terminal {
                 };
                 if self.live.is_none() && now.told.elapsed() >= PLAIN_EVERY {
                     now.told = Instant::now();
-                    self.line(&format!("  {:<12} {:>6}  {}", now.stage, seconds(now.since.elapsed()), now.tokens));
+                    self.line(&format!(
+                        "  {:<12} {:>6}  {}",
+                        now.stage,
+                        seconds(now.since.elapsed()),
+                        now.tokens
+                    ));
                 }
             }
             Notice::Line { text, .. } => {
                 let stage = now.stage.clone();
                 self.line(&format!("  {stage:<12} {:>6}  {text}", seconds(now.since.elapsed())));
             }
-            Notice::Step { what, done, total, .. } => now.tokens = format!("{what} {done} of {total}"),
+            Notice::Step { what, done, total, .. } => {
+                now.tokens = format!("{what} {done} of {total}")
+            }
         }
         self.redraw(&now);
     }

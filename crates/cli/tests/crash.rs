@@ -33,7 +33,11 @@ fn a_killed_run_resumes_at_every_entry() {
             world.exits(&["resume", "double-1"], 0);
         }
         assert_eq!(world.shipped(), 1, "killed at entry {at}");
-        assert_eq!(world.git("products/tools.git", &["rev-parse", "main^{tree}"]), tree, "entry {at}");
+        assert_eq!(
+            world.git("products/tools.git", &["rev-parse", "main^{tree}"]),
+            tree,
+            "entry {at}"
+        );
         each_stage_finished_once(&world, at);
         world.ok(&["verify", "."]);
     }
@@ -42,7 +46,8 @@ fn a_killed_run_resumes_at_every_entry() {
 
 /// Starts the run and kills it when it has printed this many entries; whether it came that far.
 fn killed_at(world: &World, at: usize) -> bool {
-    let mut child = world.command(RUN).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        world.command(RUN).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let entries = lines.map_while(Result::ok).filter(|line| line.contains("\"sequence\""));
     let reached = entries.take(at).count() == at;

@@ -16,7 +16,10 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
 
     world.git(".", &["clone", "--quiet", "products/tools.git", "clone"]);
     let verified = world.ok(&["verify", "clone"]);
-    assert!(!verified.contains("FAILS") && verified.contains("signed by ada@example.com"), "{verified}");
+    assert!(
+        !verified.contains("FAILS") && verified.contains("signed by ada@example.com"),
+        "{verified}"
+    );
     world.ok(&["verify", "."]);
 
     let trace = world.json(&["--json", "trace", "double.sh:5", "--product", "clone"]);
@@ -25,7 +28,10 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
     assert_eq!(trace["requirements"][0]["id"], "R1");
     assert_eq!(trace["signer"], "ada@example.com");
     let prompt = trace["call"]["prompt"].as_str().unwrap();
-    assert!(prompt.contains("double 4") && !prompt.contains("150"), "a holdout reached the builder");
+    assert!(
+        prompt.contains("double 4") && !prompt.contains("150"),
+        "a holdout reached the builder"
+    );
 
     let replayed = world.json(&["--json", "replay", "double-1"]);
     assert_eq!(replayed["same"], true, "{replayed}");
@@ -44,7 +50,20 @@ fn an_altered_clone_and_another_factorys_keys_are_not_verified() {
     assert!(world.build().status.success());
     world.git(".", &["clone", "--quiet", "products/tools.git", "clone"]);
     world.write("clone/double.sh", "echo 8\n");
-    world.git("clone", &["-c", "user.name=e", "-c", "user.email=e@e", "commit", "--quiet", "--amend", "-a", "--no-edit"]);
+    world.git(
+        "clone",
+        &[
+            "-c",
+            "user.name=e",
+            "-c",
+            "user.email=e@e",
+            "commit",
+            "--quiet",
+            "--amend",
+            "-a",
+            "--no-edit",
+        ],
+    );
     let told = world.exits(&["verify", "clone"], 1);
     assert!(told.contains("FAILS") && told.contains("NOT verified"), "{told}");
 
@@ -94,7 +113,10 @@ fn a_refusal_ships_nothing() {
     let world = World::new(RIGHT, 3);
     assert_eq!(world.build().status.code(), Some(1));
     world.exits(&["answer", "double-1", "refuse", "--key", "ada"], 1);
-    assert_eq!((world.shipped(), world.json(&["--json", "runs"])["stands"].as_str()), (0, Some("held")));
+    assert_eq!(
+        (world.shipped(), world.json(&["--json", "runs"])["stands"].as_str()),
+        (0, Some("held"))
+    );
 }
 
 #[test]
@@ -116,7 +138,10 @@ fn a_branch_that_moved_meanwhile_is_not_overwritten() {
     world.git(".", &["clone", "--quiet", "products/tools.git", "other"]);
     world.write("other/NEWS", "somebody else was faster\n");
     world.git("other", &["add", "."]);
-    world.git("other", &["-c", "user.name=e", "-c", "user.email=e@e", "commit", "--quiet", "-m", "News"]);
+    world.git(
+        "other",
+        &["-c", "user.name=e", "-c", "user.email=e@e", "commit", "--quiet", "-m", "News"],
+    );
     world.git("other", &["push", "--quiet"]);
     let told = world.exits(&["answer", "double-1", "approve", "--key", "ada"], 1);
     assert!(told.contains("moved from"), "{told}");
@@ -135,8 +160,20 @@ fn bad_input_is_named_with_its_place() {
     };
     let check = ["check", "intents/double"];
     wrong("intents/double/intent.md", "+++\nid = \n", &check, 1, "intent.md:2:");
-    wrong("intents/double/scenarios/double.feature", "Feature: x\n  Scenario: y\n    When I fly\n", &check, 1, "double.feature:3:");
-    wrong("factory.toml", "[factory]\nname = \"acme\"\n[lines.tools]\nrepo = \"x\"\nbrnch = \"y\"\n", &["runs"], 1, "factory.toml:5:1");
+    wrong(
+        "intents/double/scenarios/double.feature",
+        "Feature: x\n  Scenario: y\n    When I fly\n",
+        &check,
+        1,
+        "double.feature:3:",
+    );
+    wrong(
+        "factory.toml",
+        "[factory]\nname = \"acme\"\n[lines.tools]\nrepo = \"x\"\nbrnch = \"y\"\n",
+        &["runs"],
+        1,
+        "factory.toml:5:1",
+    );
     world.exits(&["run", "intents/nothing"], 2);
     world.exits(&["show", "nothing-1"], 2);
     world.exits(&["-C", "/", "runs"], 2);

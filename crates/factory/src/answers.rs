@@ -12,7 +12,7 @@ use ship::ssh::{self, SshError};
 use crate::recorder::{Observation, Recorder};
 
 /// The entry of a signed answer.
-pub const ANSWER_SIGNED: &str = "answer.signed";
+pub(crate) const ANSWER_SIGNED: &str = "answer.signed";
 /// What answers are signed under, so that no other signature can pass for one.
 pub const ANSWER_NAMESPACE: &str = "dark-factory.answer";
 
@@ -26,7 +26,7 @@ pub struct AnswerSigned {
 }
 
 /// What exactly is signed: `<action> <choice>` and a newline.
-pub fn message(action: &ActionId, choice: &str) -> String {
+pub(crate) fn message(action: &ActionId, choice: &str) -> String {
     format!("{action} {choice}\n")
 }
 

@@ -109,7 +109,7 @@ impl Config {
             .map_err(|error| vec![located(error.message(), error.span())])?;
         let mut wrong = Vec::new();
         let mut refuse_unknown = |table: &toml::de::DeTable<'_>, known: &[&str], within: &str| {
-            for key in table.keys().filter(|key| !known.contains(&&*key.get_ref().as_ref())) {
+            for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
                 let name = key.get_ref();
                 let what = located(&format!("unknown key `{name}` in {within}"), Some(key.span()));
                 let help = match nearest(name, known.iter().copied()) {
@@ -136,8 +136,8 @@ impl Config {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let config: Self = toml::from_str(source)
-            .map_err(|error| vec![located(error.message(), error.span())])?;
+        let config: Self =
+            toml::from_str(source).map_err(|error| vec![located(error.message(), error.span())])?;
         for (name, line) in &config.lines {
             if line.level_max > 5 {
                 let message = format!("level_max of line `{name}` is {}", line.level_max);

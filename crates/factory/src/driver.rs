@@ -25,7 +25,10 @@ const CANCEL_POLL: Duration = Duration::from_millis(50);
 pub enum Stand {
     Ended(Ending),
     /// A person must answer; the run costs nothing meanwhile.
-    Waiting { action: ActionId, question: Question },
+    Waiting {
+        action: ActionId,
+        question: Question,
+    },
     /// The cord was pulled; `resume` goes on from here.
     Interrupted,
 }
@@ -70,7 +73,8 @@ pub fn drive(
                     Action::Perform { .. } => {}
                     Action::Ask { id, question, .. } => asked = Some((id, question)),
                     Action::Wait { until: time } => {
-                        until = Some(until.map_or(time, |earlier: base::Timestamp| earlier.min(time)));
+                        until =
+                            Some(until.map_or(time, |earlier: base::Timestamp| earlier.min(time)));
                     }
                 }
             }
@@ -110,7 +114,11 @@ pub fn drive(
 ///
 /// # Errors
 /// When the engine refuses the input or the ledger cannot be written.
-pub fn step(state: &mut State, recorder: &Recorder, input: &Input) -> Result<(), DriveError> {
+pub(crate) fn step(
+    state: &mut State,
+    recorder: &Recorder,
+    input: &Input,
+) -> Result<(), DriveError> {
     let time = now();
     let events = decide(state, input, time)?;
     recorder.events(&events, time)?;

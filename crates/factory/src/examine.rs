@@ -79,7 +79,7 @@ pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
 }
 
 /// How many requirements at least one scenario is tagged with.
-pub fn covered(loaded: &Loaded) -> u32 {
+pub(crate) fn covered(loaded: &Loaded) -> u32 {
     let tagged = |id: &RequirementId| {
         loaded.scenarios.iter().any(|scenario| scenario.requirements.contains(id))
     };

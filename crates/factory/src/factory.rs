@@ -139,11 +139,7 @@ impl Factory {
     /// # Errors
     /// When the intent is unsigned, altered or malformed, its line or pipeline is not there, or the
     /// product cannot be used. Nothing is recorded then.
-    pub fn start(
-        &self,
-        start: Start<'_>,
-        watcher: Arc<dyn Watcher>,
-    ) -> Result<Run, FactoryError> {
+    pub fn start(&self, start: Start<'_>, watcher: Arc<dyn Watcher>) -> Result<Run, FactoryError> {
         let dir = intents::directory(start.intent);
         let loaded = intents::load(&dir)?;
         let signature = intents::verify(&dir, &loaded, &self.layout.people())?;
@@ -151,7 +147,8 @@ impl Factory {
         let pipeline = start.pipeline.or(line.pipeline.as_ref().map(|path| self.rooted(path)));
         let (source, graph) = load_pipeline(pipeline.as_deref())?;
         let sandbox = self.sandbox()?;
-        let repository = self.repository(&loaded.intent.line, &self.remote(&line.repo), &line.branch)?;
+        let repository =
+            self.repository(&loaded.intent.line, &self.remote(&line.repo), &line.branch)?;
         let base = repository.fetch()?;
         let product = match &base {
             Some(base) => repository.read(base)?,
@@ -188,8 +185,7 @@ impl Factory {
         let mut state = State::new(recorder.run.clone(), Arc::new(graph));
         let limits = limits(&loaded);
         opening::record(&recorder, &opening)?;
-        let input =
-            Input::Start { intent: opening.intent, graph: opening.graph, seed, limits };
+        let input = Input::Start { intent: opening.intent, graph: opening.graph, seed, limits };
         driver::step(&mut state, &recorder, &input)?;
         let hands = self.hands(opening, loaded, repository, sandbox, start.model, &recorder);
         Ok(Run { state, recorder, hands })
@@ -206,8 +202,8 @@ impl Factory {
         watcher: Arc<dyn Watcher>,
     ) -> Result<Run, FactoryError> {
         let entries = self.ledger.run(run)?;
-        let opening =
-            Opening::of_run(&entries).ok_or_else(|| FactoryError::NoRun { run: run.to_string() })?;
+        let opening = Opening::of_run(&entries)
+            .ok_or_else(|| FactoryError::NoRun { run: run.to_string() })?;
         let loaded = opening.load(&self.ledger)?;
         let mut state = replay(&self.ledger, run, &opening, &entries)?;
         let repository = self.repository(&opening.line, &opening.remote, &opening.branch)?;
@@ -236,8 +232,8 @@ impl Factory {
     /// When there is no such run.
     pub fn state(&self, run: &RunId) -> Result<(Opening, State), FactoryError> {
         let entries = self.ledger.run(run)?;
-        let opening =
-            Opening::of_run(&entries).ok_or_else(|| FactoryError::NoRun { run: run.to_string() })?;
+        let opening = Opening::of_run(&entries)
+            .ok_or_else(|| FactoryError::NoRun { run: run.to_string() })?;
         let state = replay(&self.ledger, run, &opening, &entries)?;
         Ok((opening, state))
     }
@@ -355,7 +351,7 @@ pub fn replay(
 }
 
 /// Whether an entry drives the engine; all others are observations.
-pub fn is_event(entry: &Entry) -> bool {
+pub(crate) fn is_event(entry: &Entry) -> bool {
     entry.record.actor == "engine" && entry.record.event.name != RUN_OPENED
 }
 
@@ -368,7 +364,7 @@ pub fn load_pipeline(path: Option<&Path>) -> Result<(String, Graph), FactoryErro
         Some(path) => (path.display().to_string(), read_text(path)?),
         None => ("default.dot".to_owned(), DEFAULT_PIPELINE.to_owned()),
     };
-    let parsed = pipeline::parse(&shown, &source);
+    let parsed = pipeline::load(&shown, &source);
     let errors: Vec<_> =
         parsed.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
     match parsed.graph {
@@ -381,7 +377,7 @@ pub fn load_pipeline(path: Option<&Path>) -> Result<(String, Graph), FactoryErro
 ///
 /// # Errors
 /// When a key is missing or unfit.
-pub fn ledger_key(layout: &Layout) -> Result<LedgerKey, FactoryError> {
+pub(crate) fn ledger_key(layout: &Layout) -> Result<LedgerKey, FactoryError> {
     let public: VerifierKey = read_text(&layout.evidence_key())?.trim().parse()?;
     Ok(LedgerKey::load(&layout.ledger_key(), &public.name)?)
 }

@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use base::{Diagnostic, Digest};
-use intent::{Intent, SIGNATURE_NAMESPACE, Scenario, Seal, SealBreak, SealBreakKind, parse_feature};
+use intent::{
+    Intent, SIGNATURE_NAMESPACE, Scenario, Seal, SealBreak, SealBreakKind, parse_feature,
+};
 use ship::ssh;
 
 /// The file that a person signs.
-pub const SEAL_FILE: &str = "intent.seal";
+pub(crate) const SEAL_FILE: &str = "intent.seal";
 /// The signature over it, beside it.
-pub const SIGNATURE_FILE: &str = "intent.seal.sig";
+pub(crate) const SIGNATURE_FILE: &str = "intent.seal.sig";
 
 /// An intent and all that its seal covers.
 #[derive(Debug, Clone)]
@@ -28,7 +30,9 @@ pub struct Loaded {
 /// An intent cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum IntentError {
-    #[error("failed to read {path}: there is no such intent (an intent is a directory with an intent.md)")]
+    #[error(
+        "failed to read {path}: there is no such intent (an intent is a directory with an intent.md)"
+    )]
     Missing { path: PathBuf },
     #[error("failed to read {path}")]
     Unreadable { path: PathBuf, source: std::io::Error },
@@ -38,9 +42,13 @@ pub enum IntentError {
     Malformed(Vec<Diagnostic>),
     #[error("{dir} is not signed: read it, then `dark sign {dir}`")]
     Unsigned { dir: String },
-    #[error("{dir} was altered after it was signed ({what}): read it again, then `dark sign {dir}`")]
+    #[error(
+        "{dir} was altered after it was signed ({what}): read it again, then `dark sign {dir}`"
+    )]
     Altered { dir: String, what: String },
-    #[error("{dir}: the signature is not one that this factory trusts from {owner} ({reason}): see trust/people")]
+    #[error(
+        "{dir}: the signature is not one that this factory trusts from {owner} ({reason}): see trust/people"
+    )]
     Untrusted { dir: String, owner: String, reason: String },
     #[error(transparent)]
     Ssh(#[from] ssh::SshError),
@@ -70,9 +78,8 @@ pub fn load(path: &Path) -> Result<Loaded, IntentError> {
     if !document.is_file() {
         return Err(IntentError::Missing { path: document });
     }
-    let read = |path: PathBuf| {
-        fs::read(&path).map_err(|source| IntentError::Unreadable { path, source })
-    };
+    let read =
+        |path: PathBuf| fs::read(&path).map_err(|source| IntentError::Unreadable { path, source });
     let mut files = BTreeMap::from([("intent.md".to_owned(), read(document)?)]);
     let scenarios = dir.join("scenarios");
     if scenarios.is_dir() {
@@ -93,7 +100,10 @@ pub fn load(path: &Path) -> Result<Loaded, IntentError> {
 ///
 /// # Errors
 /// All that is malformed, at once.
-pub fn from_files(shown: &str, files: BTreeMap<String, Vec<u8>>) -> Result<Loaded, IntentError> {
+pub(crate) fn from_files(
+    shown: &str,
+    files: BTreeMap<String, Vec<u8>>,
+) -> Result<Loaded, IntentError> {
     let text = |path: &str, bytes: &[u8]| {
         String::from_utf8(bytes.to_vec()).map_err(|error| {
             let offset = error.utf8_error().valid_up_to();
@@ -102,8 +112,8 @@ pub fn from_files(shown: &str, files: BTreeMap<String, Vec<u8>>) -> Result<Loade
         })
     };
     let source = text("intent.md", files.get("intent.md").map_or(&[][..], Vec::as_slice))?;
-    let (intent, warnings) = Intent::parse(&format!("{shown}/intent.md"), &source)
-        .map_err(IntentError::Malformed)?;
+    let (intent, warnings) =
+        Intent::parse(&format!("{shown}/intent.md"), &source).map_err(IntentError::Malformed)?;
     let mut scenarios = Vec::new();
     let mut wrong = Vec::new();
     for (path, bytes) in files.iter().filter(|(path, _)| path.ends_with(".feature")) {

@@ -27,7 +27,7 @@ pub use examine::{Examined, examine};
 pub use factory::{
     DEFAULT_PIPELINE, Factory, FactoryError, Run, Start, load_pipeline, replay as replay_events,
 };
-pub use hands::{Hands, ProofMade, ShipLanded};
+pub use hands::Hands;
 pub use init::{EXAMPLE_INTENT, Init, InitError, init};
 pub use intents::{
     IntentError, Loaded, directory as intent_directory, load as load_intent, sign as sign_intent,

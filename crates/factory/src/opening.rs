@@ -12,7 +12,7 @@ use crate::recorder::Recorder;
 use ledger::{Entry, Ledger, LedgerError};
 
 /// The name of the entry that an opening is stored in, the first of every run.
-pub const RUN_OPENED: &str = "run.opened";
+pub(crate) const RUN_OPENED: &str = "run.opened";
 
 /// The facts that a run starts from. Digests name bodies in the ledger's store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ impl Opening {
 ///
 /// # Errors
 /// When they could not be made durable.
-pub fn keep_product(
+pub(crate) fn keep_product(
     ledger: &Ledger,
     tree: &Tree,
 ) -> Result<BTreeMap<String, ProductFile>, LedgerError> {
@@ -116,7 +116,7 @@ pub fn keep_product(
 ///
 /// # Errors
 /// When it could not be made durable.
-pub fn record(recorder: &Recorder, opening: &Opening) -> Result<(), LedgerError> {
+pub(crate) fn record(recorder: &Recorder, opening: &Opening) -> Result<(), LedgerError> {
     recorder.observe(crate::recorder::Observation {
         actor: "factory".to_owned(),
         name: RUN_OPENED,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::watch::Watcher;
 
 /// The clock of the hands: the one place of a run where time is asked for.
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
@@ -43,8 +43,11 @@ impl Recorder {
     /// When they could not be made durable.
     pub fn events(&self, events: &[engine::Event], time: Timestamp) -> Result<(), LedgerError> {
         let records = events.iter().map(|event| {
-            let stored =
-                Event { name: event.name().to_owned(), version: event.version(), body: event.to_body() };
+            let stored = Event {
+                name: event.name().to_owned(),
+                version: event.version(),
+                body: event.to_body(),
+            };
             self.record(time, "engine".to_owned(), stored, Vec::new())
         });
         self.append(records.collect())

@@ -21,9 +21,7 @@ use ship::{Commit, Git, GitError, Repository};
 use crate::answers::{ANSWER_SIGNED, AnswerSigned};
 use crate::driver::{self, Stand};
 use crate::factory::{FactoryError, Run, ledger_key};
-use crate::hands::{
-    BUILD_MADE, BuildMade, Hands, MODEL_CALLED, ModelCalled, SHIP_LANDED, last,
-};
+use crate::hands::{BUILD_MADE, BuildMade, Hands, MODEL_CALLED, ModelCalled, SHIP_LANDED, last};
 use crate::init::{Init, InitError, init};
 use crate::opening::{self, Opening};
 use crate::recorder::{Observation, Recorder};
@@ -165,11 +163,8 @@ pub fn replay(
     cancel: &Cancel,
 ) -> Result<Replayed, ReplayError> {
     let dir = tempfile::tempdir()?;
-    let options = Init {
-        name: "replay".to_owned(),
-        owner: "replay@localhost".to_owned(),
-        owner_key: None,
-    };
+    let options =
+        Init { name: "replay".to_owned(), owner: "replay@localhost".to_owned(), owner_key: None };
     let layout = init(dir.path(), &options)?;
     let ledger = Ledger::in_memory(ledger_key(&layout)?)?;
     for digest in recording.bodies.keys() {
@@ -273,8 +268,7 @@ fn drive_with_answers(
             body: serde_json::to_value(&answer).expect("an answer has a JSON form"),
             bodies: vec![answer.signature],
         })?;
-        let input =
-            Input::Answered { action: answer.action, choice: answer.choice, by: answer.by };
+        let input = Input::Answered { action: answer.action, choice: answer.choice, by: answer.by };
         run.tell(&input)?;
     }
     Err(unreplayable(recording, "it asks without end").into())

@@ -115,12 +115,18 @@ fn told(entry: &Entry) -> Option<String> {
         };
     }
     match stored.name.as_str() {
-        MODEL_CALLED => {
-            Some(format!("{} answered; prompt {}, answer {}", text("model"), text("request"), text("reply")))
-        }
+        MODEL_CALLED => Some(format!(
+            "{} answered; prompt {}, answer {}",
+            text("model"),
+            text("request"),
+            text("reply")
+        )),
         BUILD_MADE => {
             let made: BuildMade = serde_json::from_value(stored.body.clone()).ok()?;
-            Some(format!("{} made tree {}: {} of {} visible checks", made.agent, made.tree, made.checks_passed, made.checks))
+            Some(format!(
+                "{} made tree {}: {} of {} visible checks",
+                made.agent, made.tree, made.checks_passed, made.checks
+            ))
         }
         _ => None,
     }

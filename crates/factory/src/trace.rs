@@ -207,7 +207,9 @@ fn find_call(
         .iter()
         .rev()
         .filter(|entry| entry.record.event.name == MODEL_CALLED)
-        .filter_map(|entry| serde_json::from_value::<ModelCalled>(entry.record.event.body.clone()).ok())
+        .filter_map(|entry| {
+            serde_json::from_value::<ModelCalled>(entry.record.event.body.clone()).ok()
+        })
         .filter(|called| called.action == *action);
     let mut newest = None;
     for called in calls {
@@ -219,11 +221,15 @@ fn find_call(
             continue;
         };
         let has = |text: &str| {
-            line.is_some_and(|line| text.lines().any(|found| found.trim_end() == line.text.trim_end()))
+            line.is_some_and(|line| {
+                text.lines().any(|found| found.trim_end() == line.text.trim_end())
+            })
         };
         let answer = reply.completions.iter().position(|completion| has(&completion.text));
-        let prompt = request.messages.last().map(|message| message.text.clone()).unwrap_or_default();
-        let text = answer.and_then(|index| reply.completions.get(index)).map(|one| one.text.clone());
+        let prompt =
+            request.messages.last().map(|message| message.text.clone()).unwrap_or_default();
+        let text =
+            answer.and_then(|index| reply.completions.get(index)).map(|one| one.text.clone());
         let call = Call {
             model: called.model,
             family: called.family,

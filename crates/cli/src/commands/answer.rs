@@ -37,7 +37,9 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let Some((action, question)) = asked else {
         terminal.finish();
         let run = &args.run;
-        return Err(Failure::policy(format!("run {run} asks nothing: `dark show {run}` tells how it stands")));
+        return Err(Failure::policy(format!(
+            "run {run} asks nothing: `dark show {run}` tells how it stands"
+        )));
     };
     if !question.choices.contains(&args.choice) {
         terminal.finish();

@@ -29,15 +29,26 @@ fn show(examined: &Examined) {
     for found in &examined.diagnostics {
         println!("{found}");
     }
-    let count = |severity| examined.diagnostics.iter().filter(|one: &&Diagnostic| one.severity == severity).count();
+    let count = |severity| {
+        examined.diagnostics.iter().filter(|one: &&Diagnostic| one.severity == severity).count()
+    };
     println!(
         "{}: {} requirements, {} scenarios; {} errors, {} warnings",
-        examined.intent, examined.requirements, examined.scenarios,
-        count(Severity::Error), count(Severity::Warning)
+        examined.intent,
+        examined.requirements,
+        examined.scenarios,
+        count(Severity::Error),
+        count(Severity::Warning)
     );
-    println!("strength: {} of {} degenerate programs are caught", examined.caught, examined.degenerates);
+    println!(
+        "strength: {} of {} degenerate programs are caught",
+        examined.caught, examined.degenerates
+    );
     println!("signature: {}", examined.signature);
-    println!("level: asks for {}, {} before a build", examined.level_asked, examined.decision.level);
+    println!(
+        "level: asks for {}, {} before a build",
+        examined.level_asked, examined.decision.level
+    );
     for term in &examined.decision.terms {
         let binds = if examined.decision.binding.contains(&term.name) { " <- binds" } else { "" };
         println!("    {:<14} {} ({}){binds}", term.name, term.level, term.value);

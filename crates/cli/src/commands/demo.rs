@@ -31,7 +31,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     if args.recorded {
-        say("A recorded run, done again without its model: its answers are played back, everything else is real.");
+        say(
+            "A recorded run, done again without its model: its answers are played back, everything else is real.",
+        );
         let recording = Recording::parse(RECORDING)
             .map_err(|error| Failure::environment(format!("the recording {error}")))?;
         return replay::replay(globals, &recording);
@@ -44,10 +46,14 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let owner_key = root.join("demo-key");
 
     let intent = layout.intents().join(factory::EXAMPLE_INTENT);
-    say("2. A person wrote what correct looks like. The builder will see this, and never the scenarios.");
+    say(
+        "2. A person wrote what correct looks like. The builder will see this, and never the scenarios.",
+    );
     show_intent(&intent)?;
 
-    say("3. Is that enough to build with the lights off? The scenarios are played against programs that are wrong on purpose.");
+    say(
+        "3. Is that enough to build with the lights off? The scenarios are played against programs that are wrong on purpose.",
+    );
     let loaded = factory::load_intent(&intent)?;
     factory::sign_intent(&intent, &loaded, &owner_key)?;
     if check::run(&globals, check::Args { intent: intent.clone() })? != Answer::Fine {
@@ -59,13 +65,17 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         say("4. The local model is not here yet: fetching it once, 1.1 GB.");
         model::pull(&globals)?;
     }
-    say("4. Lights off. Agents build it in a sandbox; scenarios that they never saw judge it; what passes ships.");
+    say(
+        "4. Lights off. Agents build it in a sandbox; scenarios that they never saw judge it; what passes ships.",
+    );
     let run_args = run::Args::of(intent, Some(args.model), args.seed);
     let built = run::run(&globals, run_args)?;
     if built != Answer::Fine {
         say("Nothing was shipped, which is the right outcome for a build that is not good enough.");
         println!("   Why: dark -C {0} runs, then dark -C {0} show RUN", shown(&root));
-        println!("   What to do: run it again with another seed, or with a stronger model (--model).");
+        println!(
+            "   What to do: run it again with another seed, or with a stronger model (--model)."
+        );
         return Ok(built);
     }
 
@@ -83,7 +93,10 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let verified = verify::run(&globals, verify::Args::of(clone, layout.trust()))?;
     let ledger = verify::run(&globals, verify::Args::of(root.clone(), layout.trust()))?;
     let run = newest_run(&root)?;
-    say(&format!("Done. Its case, for whoever must answer for it: dark -C {} show {run} --case", shown(&root)));
+    say(&format!(
+        "Done. Its case, for whoever must answer for it: dark -C {} show {run} --case",
+        shown(&root)
+    ));
     Ok(if verified == Answer::Fine { ledger } else { verified })
 }
 

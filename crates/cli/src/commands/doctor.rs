@@ -23,11 +23,8 @@ struct Finding {
 }
 
 pub(crate) fn run(globals: &Globals, _: Args) -> Result<Answer, Failure> {
-    let mut findings = vec![
-        program("git", &["--version"], "commits and ships"),
-        ssh_keygen(),
-        model(),
-    ];
+    let mut findings =
+        vec![program("git", &["--version"], "commits and ships"), ssh_keygen(), model()];
     for choice in [Choice::Namespaces, Choice::Bubblewrap] {
         sandbox(choice, &mut findings);
     }
@@ -53,9 +50,10 @@ pub(crate) fn run(globals: &Globals, _: Args) -> Result<Answer, Failure> {
 fn program(name: &str, args: &[&str], purpose: &str) -> Finding {
     let ran = Command::new(name).args(args).output();
     let (fit, detail) = match ran {
-        Ok(output) if output.status.success() => {
-            (true, String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
-        }
+        Ok(output) if output.status.success() => (
+            true,
+            String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned(),
+        ),
         Ok(output) => (false, String::from_utf8_lossy(&output.stderr).trim().to_owned()),
         Err(error) => (false, format!("{error}: install {name}, which {purpose}")),
     };

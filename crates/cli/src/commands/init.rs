@@ -53,13 +53,17 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         ),
     }
     println!("next, in {at}:");
-    println!("    dark check intents/{0}\n    dark sign intents/{0}\n    dark run intents/{0}", factory::EXAMPLE_INTENT);
+    println!(
+        "    dark check intents/{0}\n    dark sign intents/{0}\n    dark run intents/{0}",
+        factory::EXAMPLE_INTENT
+    );
     Ok(Answer::Fine)
 }
 
 /// A directory's name as a factory's: what its keys and commits are called by.
 fn name_of(root: &std::path::Path) -> String {
-    let name = root.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name =
+        root.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let name = name.trim_matches('-');

@@ -24,10 +24,19 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
             println!("{}: no run was proven yet, so that nothing speaks for any level", light.line);
             continue;
         };
-        println!("{}: level {} by {} (allowed {})", light.line, last.decision.level, last.run, light.level_max);
+        println!(
+            "{}: level {} by {} (allowed {})",
+            light.line, last.decision.level, last.run, light.level_max
+        );
         for term in &last.decision.terms {
             let binds = last.decision.binding.contains(&term.name);
-            println!("    {:<14} {} ({}){}", term.name, term.level, term.value, if binds { " <- binds" } else { "" });
+            println!(
+                "    {:<14} {} ({}){}",
+                term.name,
+                term.level,
+                term.value,
+                if binds { " <- binds" } else { "" }
+            );
             if let (Some(next), true) = (&term.next, binds) {
                 println!("    {:<14} to raise it: {next}", "");
             }

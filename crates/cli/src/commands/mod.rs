@@ -35,7 +35,8 @@ pub(crate) fn print_json<T: Serialize>(value: &T) {
 
 /// Where local models lie: `DARK_MODELS`, else the user's cache directory.
 pub(crate) fn models_dir() -> Result<PathBuf, Failure> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("DARK_MODELS")
         .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("dark-factory/models")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/dark-factory/models")))
@@ -82,9 +83,10 @@ pub(crate) fn local_model() -> Result<(bool, String), Failure> {
             let (here, all) = (told(bytes), told(bytes_total));
             (false, format!("{here} of {all} are here; go on with: dark model pull"))
         }
-        Status::Wrong { path } => {
-            (false, format!("{} is another file: move it away, then dark model pull", path.display()))
-        }
+        Status::Wrong { path } => (
+            false,
+            format!("{} is another file: move it away, then dark model pull", path.display()),
+        ),
         Status::Missing => (false, "not here yet: dark model pull".to_owned()),
     })
 }

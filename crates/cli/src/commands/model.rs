@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{local_model, model_options, models_dir, open_model, print_json};
 use crate::Globals;
 use crate::failure::{Answer, Failure};
-use crate::terminal::{self, PLAIN_EVERY};
 use crate::stop;
+use crate::terminal::{self, PLAIN_EVERY};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Sub {
@@ -62,7 +62,9 @@ fn list(globals: &Globals) -> Result<Answer, Failure> {
             continue;
         }
         let price = match entry.price {
-            Some(price) if price.per_million_in.0 + price.per_million_out.0 == 0 => "free".to_owned(),
+            Some(price) if price.per_million_in.0 + price.per_million_out.0 == 0 => {
+                "free".to_owned()
+            }
             Some(price) => format!("{} in, {} out", price.per_million_in, price.per_million_out),
             None => "price unknown".to_owned(),
         };
@@ -92,7 +94,12 @@ pub(crate) fn pull(globals: &Globals) -> Result<Answer, Failure> {
         bar.set_message(progress.source.to_owned());
         if bar.is_hidden() && told.elapsed() >= PLAIN_EVERY {
             told = Instant::now();
-            eprintln!("  {} of {} MB from {}", progress.bytes >> 20, progress.bytes_total >> 20, progress.source);
+            eprintln!(
+                "  {} of {} MB from {}",
+                progress.bytes >> 20,
+                progress.bytes_total >> 20,
+                progress.source
+            );
         }
         if cancel.is_pulled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -132,7 +139,10 @@ fn attempt(
         if progress.tokens_out > 0 {
             first.get_or_insert_with(|| began.elapsed());
         }
-        bar.set_message(format!("{} tokens read, {} written", progress.tokens_in, progress.tokens_out));
+        bar.set_message(format!(
+            "{} tokens read, {} written",
+            progress.tokens_in, progress.tokens_out
+        ));
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();
@@ -146,7 +156,8 @@ fn attempt(
     }
     let wall = began.elapsed();
     let reading = first.unwrap_or(wall);
-    let rate = |tokens: u64, time: std::time::Duration| tokens as f64 / time.as_secs_f64().max(0.001);
+    let rate =
+        |tokens: u64, time: std::time::Duration| tokens as f64 / time.as_secs_f64().max(0.001);
     println!(
         "{}: {} tokens in at {:.0}/s (model loaded meanwhile), {} out at {:.1}/s, {} in all",
         model.name(),

@@ -42,7 +42,11 @@ pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
             }
             let errors = parsed.diagnostics.iter().filter(|found| found.is_error()).count();
             if !globals.json {
-                println!("{}: {errors} errors, {} warnings", file.display(), parsed.diagnostics.len() - errors);
+                println!(
+                    "{}: {errors} errors, {} warnings",
+                    file.display(),
+                    parsed.diagnostics.len() - errors
+                );
             }
             Ok(if errors == 0 { Answer::Fine } else { Answer::Wanting })
         }
@@ -52,5 +56,5 @@ pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
 fn read(file: &Path) -> Result<::pipeline::Parsed, Failure> {
     let source = std::fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("failed to read {}: {error}", file.display())))?;
-    Ok(::pipeline::parse(&file.display().to_string(), &source))
+    Ok(::pipeline::load(&file.display().to_string(), &source))
 }

@@ -21,7 +21,8 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let file = Path::new(&args.what);
     let recording = if file.is_file() {
         let text = std::fs::read_to_string(file)?;
-        Recording::parse(&text).map_err(|error| Failure::usage(format!("{}: {error}", args.what)))?
+        Recording::parse(&text)
+            .map_err(|error| Failure::usage(format!("{}: {error}", args.what)))?
     } else {
         let factory = Factory::open_read_only(&globals.start)?;
         factory::record_run(&factory.ledger, &factory::run_id(&args.what)?)?
@@ -34,7 +35,10 @@ pub(crate) fn replay(globals: &Globals, recording: &Recording) -> Result<Answer,
     let cancel = stop::on_signal();
     let terminal = Arc::new(Terminal::new(globals.json));
     if !globals.json {
-        println!("this is a recording of {}: no model is called; checks and proof are done again", recording.run);
+        println!(
+            "this is a recording of {}: no model is called; checks and proof are done again",
+            recording.run
+        );
     }
     let replayed = factory::replay(recording, terminal.clone(), &cancel);
     terminal.finish();

@@ -40,7 +40,8 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let intent = args.intent.canonicalize().unwrap_or(args.intent);
     let examined = factory::examine(&intent, &globals.start)?;
     if !examined.is_fit() {
-        let errors: Vec<_> = examined.diagnostics.into_iter().filter(|one| one.is_error()).collect();
+        let errors: Vec<_> =
+            examined.diagnostics.into_iter().filter(|one| one.is_error()).collect();
         return Err(Failure::wanting(&errors));
     }
     let factory = Factory::open(&globals.start)?;
@@ -55,7 +56,12 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     })?;
     if !globals.json {
         let hands = &run.hands;
-        println!("run {} of {} with {}", run.recorder.run, hands.loaded.intent.title, hands.model.name());
+        println!(
+            "run {} of {} with {}",
+            run.recorder.run,
+            hands.loaded.intent.title,
+            hands.model.name()
+        );
     }
     drive(&mut run, &terminal, &cancel, globals)
 }
@@ -107,7 +113,9 @@ fn tell(run: &Run, stand: &Stand) {
             println!("held after {wall}{cost}: {reason}");
             println!("nothing was shipped; what was tried: dark show {id}");
         }
-        Stand::Ended(Ending::Cancelled { by }) => println!("cancelled by {by}; nothing was shipped"),
+        Stand::Ended(Ending::Cancelled { by }) => {
+            println!("cancelled by {by}; nothing was shipped")
+        }
         Stand::Waiting { question, .. } => {
             println!("{id} waits for a person: {}", question.text);
             println!("read its case:  dark show {id} --case");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ::scenario::{Played, PlaySettings, Player, SatisfactionReport, CONFIDENCE};
+use ::scenario::{CONFIDENCE, PlaySettings, Played, Player, SatisfactionReport};
 use factory::{Factory, FactoryError};
 use sandbox::{Choice, Sandbox};
 
@@ -35,7 +35,12 @@ pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
                 if globals.json {
                     print_json(form);
                 } else {
-                    println!("{:<5} {}\n        {}", format!("{:?}", form.keyword), form.pattern, form.doc);
+                    println!(
+                        "{:<5} {}\n        {}",
+                        format!("{:?}", form.keyword),
+                        form.pattern,
+                        form.doc
+                    );
                 }
             }
             Ok(Answer::Fine)
@@ -76,7 +81,11 @@ fn play(
             Played::Satisfied => {}
             Played::Failed(failure) => println!(
                 "{} seed {}: {}: expected {}, got {}",
-                trajectory.scenario, trajectory.seed, failure.kind, failure.expected, failure.actual
+                trajectory.scenario,
+                trajectory.seed,
+                failure.kind,
+                failure.expected,
+                failure.actual
             ),
             Played::Undecided { reason } => {
                 println!("{} seed {}: undecided: {reason}", trajectory.scenario, trajectory.seed);

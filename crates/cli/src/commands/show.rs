@@ -31,7 +31,8 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let id = factory::run_id(&args.run)?;
     let summary = factory::summary(&factory.ledger, &id)?;
     if let Some(digest) = args.body {
-        let digest = digest.parse().map_err(|error: base::DigestError| Failure::usage(error.to_string()))?;
+        let digest =
+            digest.parse().map_err(|error: base::DigestError| Failure::usage(error.to_string()))?;
         let body = factory.ledger.body(&digest)?;
         std::io::Write::write_all(&mut std::io::stdout(), &body)?;
     } else if let Some(file) = args.export {
@@ -45,7 +46,9 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     } else if args.case {
         match factory::case_of(&factory.ledger, &id)? {
             Some(case) => print!("{case}"),
-            None => return Err(Failure::usage(format!("run {id} has no case: it was never proven"))),
+            None => {
+                return Err(Failure::usage(format!("run {id} has no case: it was never proven")));
+            }
         }
     } else if globals.json {
         print_json(&summary);

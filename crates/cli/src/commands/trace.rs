@@ -52,7 +52,8 @@ fn show(trace: &Trace, full: bool) {
         row("attempt", &action.to_string());
     }
     if let Some(call) = &trace.call {
-        let answer = call.answer.map_or_else(String::new, |n| format!(", answer {n} of {}", call.answers));
+        let answer =
+            call.answer.map_or_else(String::new, |n| format!(", answer {n} of {}", call.answers));
         row("model call", &format!("{} ({}){answer}", call.model, call.family));
         row("prompt", &format!("{}  (dark show {} --body …)", call.request, trace.run));
         row("answer", &call.reply.to_string());

@@ -74,7 +74,11 @@ fn log(globals: &Globals, dir: &Path, trust: &Trust) -> Result<Answer, Failure> 
         Ok(verified) if globals.json => print_json(&verified),
         Ok(verified) => println!(
             "verified {}: {} entries, {} bodies, {} signed heads; {} entries are under a signed head",
-            shown(dir), verified.entries, verified.bodies, verified.checkpoints, verified.signed_entries
+            shown(dir),
+            verified.entries,
+            verified.bodies,
+            verified.checkpoints,
+            verified.signed_entries
         ),
         Err(VerifyError::Tampered(findings)) => {
             for finding in &findings {

@@ -92,7 +92,16 @@ impl World {
         let world = Self { dir: tempfile::tempdir().unwrap() };
         let key = world.path("ada");
         ssh_key(&key);
-        world.ok(&["init", ".", "--name", "acme", "--owner", "ada@example.com", "--key", "ada.pub"]);
+        world.ok(&[
+            "init",
+            ".",
+            "--name",
+            "acme",
+            "--owner",
+            "ada@example.com",
+            "--key",
+            "ada.pub",
+        ]);
         world.write("intents/double/intent.md", &INTENT.replace("LEVEL", &level.to_string()));
         world.write("intents/double/scenarios/double.feature", FEATURE);
         world.script(program);
@@ -155,12 +164,19 @@ impl World {
         let output = self.run(args);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let last = text.lines().rfind(|line| line.starts_with('{'));
-        serde_json::from_str(last.unwrap_or_else(|| panic!("dark {args:?} printed no JSON: {text}"))).unwrap()
+        serde_json::from_str(
+            last.unwrap_or_else(|| panic!("dark {args:?} printed no JSON: {text}")),
+        )
+        .unwrap()
     }
 
     pub fn git(&self, dir: &str, args: &[&str]) -> String {
         let output = Command::new("git").current_dir(self.path(dir)).args(args).output().unwrap();
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 

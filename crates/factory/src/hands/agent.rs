@@ -20,9 +20,9 @@ use crate::recorder::Observation;
 use crate::watch::Notice;
 
 /// The entry of one model call.
-pub const MODEL_CALLED: &str = "model.called";
+pub(crate) const MODEL_CALLED: &str = "model.called";
 /// The entry of what an agent handed in.
-pub const BUILD_MADE: &str = "build.made";
+pub(crate) const BUILD_MADE: &str = "build.made";
 
 /// A hosted model that is overloaded recovers in seconds or not soon: four tries over seven seconds.
 const MODEL_TRIES_MAX: u32 = 4;
@@ -30,7 +30,7 @@ const MODEL_RETRY_FIRST: Duration = Duration::from_secs(1);
 
 /// A model call on the ledger; request and reply are bodies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelCalled {
+pub(crate) struct ModelCalled {
     pub action: base::ActionId,
     pub model: String,
     pub family: String,
@@ -41,7 +41,7 @@ pub struct ModelCalled {
 
 /// What an agent handed in, on the ledger; contents are bodies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BuildMade {
+pub(crate) struct BuildMade {
     pub action: base::ActionId,
     pub agent: String,
     pub tree: String,
@@ -56,9 +56,9 @@ impl Hands {
         let backend = backend(job)?;
         let base = self.opening.base.as_ref();
         let before = match job.state.context().get(TREE) {
-            Some(tree) => self.repository.read(&tree.parse().map_err(|error| {
-                HandError::Failed(chain(&error))
-            })?)?,
+            Some(tree) => self
+                .repository
+                .read(&tree.parse().map_err(|error| HandError::Failed(chain(&error)))?)?,
             None => self.opening.product(&self.recorder.ledger)?,
         };
         let files: Files = before
@@ -97,7 +97,8 @@ impl Hands {
         }
         if let Some(path) = self.outside_write_set(&report.files) {
             done.status = Status::Fail;
-            done.note = format!("the agent wrote `{path}`, which is outside the intent's write-set");
+            done.note =
+                format!("the agent wrote `{path}`, which is outside the intent's write-set");
             return Ok(done);
         }
         let tree = self.repository.write_tree(base, &report.files)?;
@@ -208,7 +209,10 @@ impl<'a> HandHost<'a> {
         spent += self.spend;
         let budget = &self.hands.loaded.intent.budget;
         if spent.tokens() >= budget.tokens {
-            return Err(failed(format!("the intent's budget of {} tokens is used up", budget.tokens.0)));
+            return Err(failed(format!(
+                "the intent's budget of {} tokens is used up",
+                budget.tokens.0
+            )));
         }
         if budget.cost > MicroUsd(0) && spent.cost >= budget.cost {
             return Err(failed(format!("the intent's budget of {} is used up", budget.cost)));
@@ -219,12 +223,14 @@ impl<'a> HandHost<'a> {
 
 impl Host for HandHost<'_> {
     fn complete(&mut self, request: &Request) -> Result<Reply, HostError> {
-        policy::open(Sink::CallModel, &self.label, &self.label, None).map_err(|denied| failed(denied.to_string()))?;
+        policy::open(Sink::CallModel, &self.label, &self.label, None)
+            .map_err(|denied| failed(denied.to_string()))?;
         let recorder = &self.hands.recorder;
         let kept = recorder.keep(request).map_err(|error| failed(chain(&error)))?;
         if let Some(reply) = self.answered.get(&kept) {
             let bytes = recorder.ledger.body(reply).map_err(|error| failed(chain(&error)))?;
-            let reply: Reply = serde_json::from_slice(&bytes).map_err(|error| failed(chain(&error)))?;
+            let reply: Reply =
+                serde_json::from_slice(&bytes).map_err(|error| failed(chain(&error)))?;
             self.spend += reply.spend;
             return Ok(reply);
         }
@@ -277,7 +283,9 @@ fn answered(entries: &[Entry], job: &Job<'_>) -> BTreeMap<Digest, Digest> {
     entries
         .iter()
         .filter(|entry| entry.record.event.name == MODEL_CALLED)
-        .filter_map(|entry| serde_json::from_value::<ModelCalled>(entry.record.event.body.clone()).ok())
+        .filter_map(|entry| {
+            serde_json::from_value::<ModelCalled>(entry.record.event.body.clone()).ok()
+        })
         .filter(|called| called.action == *job.id)
         .map(|called| (called.request, called.reply))
         .collect()

@@ -7,20 +7,20 @@ mod prove;
 mod ship;
 mod tool;
 
-pub use agent::{BUILD_MADE, BuildMade, MODEL_CALLED, ModelCalled};
-pub use prove::{PROOF_MADE, ProofMade};
+pub(crate) use agent::{BUILD_MADE, BuildMade, MODEL_CALLED, ModelCalled};
+pub(crate) use prove::{PROOF_MADE, ProofMade};
 pub(crate) use ship::last;
-pub use ship::{SHIP_LANDED, ShipLanded};
+pub(crate) use ship::{SHIP_LANDED, ShipLanded};
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ::ship::{ObjectId, Repository};
 use base::{ActionId, Spend, Timestamp};
 use engine::{Outcome, State, Status};
 use ledger::LedgerError;
 use model::Model;
 use pipeline::{Handler, Stage};
-use ::ship::{ObjectId, Repository};
 use sandbox::{Cancel, Sandbox};
 
 use crate::intents::Loaded;
@@ -100,7 +100,7 @@ impl Job<'_> {
     ///
     /// # Errors
     /// When no stage before this one built anything.
-    pub fn tree(&self) -> Result<ObjectId, HandError> {
+    pub(crate) fn tree(&self) -> Result<ObjectId, HandError> {
         let id = self.state.context().get(TREE).and_then(|text| text.parse().ok());
         id.ok_or_else(|| {
             let stage = &self.stage.id;

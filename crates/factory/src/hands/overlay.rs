@@ -48,10 +48,12 @@ impl<'a> Overlays<'a> {
         let (hands, job) = (self.hands, self.job);
         let examples = examples(hands);
         match self.export(files)? {
-            Export::Ready(dir) => try_product(hands, job, dir.path()).map_err(|error| match error {
-                HandError::Cancelled => failed("interrupted".to_owned()),
-                HandError::Failed(reason) => failed(reason),
-            }),
+            Export::Ready(dir) => {
+                try_product(hands, job, dir.path()).map_err(|error| match error {
+                    HandError::Cancelled => failed("interrupted".to_owned()),
+                    HandError::Failed(reason) => failed(reason),
+                })
+            }
             Export::Broken(complaint) => Ok(examples
                 .into_iter()
                 .map(|example| Tried {

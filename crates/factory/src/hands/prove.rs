@@ -16,13 +16,13 @@ use crate::recorder::Observation;
 use crate::watch::Notice;
 
 /// The entry of a proof: what was proven, and where the proof and its case lie.
-pub const PROOF_MADE: &str = "proof.made";
+pub(crate) const PROOF_MADE: &str = "proof.made";
 /// The entry of what a builder was told of held-out scenarios.
 const HOLDOUT_DISCLOSED: &str = "holdout.disclosed";
 
 /// A proof on the ledger; the proof itself and the case are bodies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProofMade {
+pub(crate) struct ProofMade {
     pub action: base::ActionId,
     pub tree: String,
     pub intent: Digest,
@@ -75,7 +75,8 @@ impl Hands {
         };
         let made = self.keep_proof(job, &proof, tree.as_str())?;
         if proof.passed() {
-            let mut done = outcome(Status::Success, format!("every gate passed; level {}", made.level));
+            let mut done =
+                outcome(Status::Success, format!("every gate passed; level {}", made.level));
             done.context.insert("factory.level".to_owned(), made.level.to_string());
             done.context.insert("factory.level_reason".to_owned(), binding(&made.decision));
             return Ok(done);
@@ -88,7 +89,8 @@ impl Hands {
         match &news.event {
             ProgressEvent::Began => {}
             ProgressEvent::Advanced { done, total } => {
-                let notice = Notice::Step { action: job.id, what: &what, done: *done, total: *total };
+                let notice =
+                    Notice::Step { action: job.id, what: &what, done: *done, total: *total };
                 self.recorder.watcher.notice(&notice);
             }
             ProgressEvent::Ended { passed, summary, .. } => {
@@ -99,12 +101,7 @@ impl Hands {
     }
 
     /// Keeps the proof and its case, with the level that it supports.
-    fn keep_proof(
-        &self,
-        job: &Job<'_>,
-        proof: &Proof,
-        tree: &str,
-    ) -> Result<ProofMade, HandError> {
+    fn keep_proof(&self, job: &Job<'_>, proof: &Proof, tree: &str) -> Result<ProofMade, HandError> {
         let asked = level(self.loaded.intent.level);
         let decision = decide_level(asked, level(self.opening.level_max), &proof.evidence);
         let facts = CaseFacts {

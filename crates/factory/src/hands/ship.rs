@@ -20,13 +20,13 @@ use crate::factory::ledger_key;
 use crate::recorder::{Observation, now};
 
 /// The entry that says which commit is about to land: written before any branch moves.
-pub const SHIP_PREPARED: &str = "ship.prepared";
+pub(super) const SHIP_PREPARED: &str = "ship.prepared";
 /// The entry that says that it did.
-pub const SHIP_LANDED: &str = "ship.landed";
+pub(crate) const SHIP_LANDED: &str = "ship.landed";
 
 /// A commit that is about to land.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ShipPrepared {
+pub(super) struct ShipPrepared {
     pub commit: String,
     pub parent: Option<String>,
     pub tree: String,
@@ -35,7 +35,7 @@ pub struct ShipPrepared {
 
 /// A commit that landed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ShipLanded {
+pub(crate) struct ShipLanded {
     pub commit: String,
     pub branch: String,
     pub tag: String,
@@ -110,7 +110,8 @@ impl Hands {
         if !proof.passed() {
             return refuse("the proof is not complete and passing");
         }
-        if proven.intent != self.opening.intent || self.loaded.seal.digest() != self.opening.intent {
+        if proven.intent != self.opening.intent || self.loaded.seal.digest() != self.opening.intent
+        {
             return refuse("the proof is about another intent");
         }
         if proven.level < 5 && approval(entries, job).is_none() {
@@ -165,7 +166,8 @@ impl Hands {
         let ledger = &self.recorder.ledger;
         let proven = last::<ProofMade>(entries, PROOF_MADE, |proven| proven.tree == tree.as_str())
             .expect("an admitted build was proven");
-        let signature = String::from_utf8_lossy(&ledger.body(&self.opening.signature)?).into_owned();
+        let signature =
+            String::from_utf8_lossy(&ledger.body(&self.opening.signature)?).into_owned();
         let intent = &self.loaded.intent;
         let scenarios = self.loaded.scenarios.iter().map(|scenario| scenario.id.to_string());
         Ok(Facts {

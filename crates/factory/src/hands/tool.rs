@@ -21,7 +21,10 @@ impl Hands {
             .run(dir.path(), command)
             .map_err(|error| HandError::Failed(chain(&error)))?;
         let status = if ran.passed { Status::Success } else { Status::Fail };
-        let mut done = outcome(status, format!("`{command}` {}", if ran.passed { "passed" } else { "failed" }));
+        let mut done = outcome(
+            status,
+            format!("`{command}` {}", if ran.passed { "passed" } else { "failed" }),
+        );
         done.context.insert("tool.output".to_owned(), ran.tail);
         Ok(done)
     }
