@@ -83,6 +83,7 @@ pub(crate) struct Globals {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    use_every_core();
     let start = cli.factory.unwrap_or_else(|| PathBuf::from("."));
     let start = std::fs::canonicalize(&start).unwrap_or(start);
     let globals = Globals { start, json: cli.json };
@@ -107,6 +108,17 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(&globals, args),
     };
     report(done)
+}
+
+/// The local model's tensors count physical cores and overlook the quota of a container; what the
+/// system lets this process use is the better number.
+fn use_every_core() {
+    const THREADS: &str = "CANDLE_NUM_THREADS";
+    if std::env::var_os(THREADS).is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // SAFETY: no other thread has been started yet.
+        unsafe { std::env::set_var(THREADS, cores.to_string()) };
+    }
 }
 
 fn report(done: Result<Answer, Failure>) -> ExitCode {

@@ -33,7 +33,6 @@ struct Now {
     /// When the current model call began to be seen, and the tokens it had then.
     call: Option<(Instant, u64)>,
     told: Instant,
-    spend: Spend,
 }
 
 impl Terminal {
@@ -52,7 +51,6 @@ impl Terminal {
             tokens: String::new(),
             call: None,
             told: Instant::now(),
-            spend: Spend::default(),
         };
         Self { json, live, now: Mutex::new(now) }
     }
@@ -94,8 +92,9 @@ impl Terminal {
                 now.tokens.clear();
                 now.call = None;
             }
+            // Stages that the engine passes through by itself have nothing to say.
+            Event::StageFinished { outcome, .. } if outcome.note.is_empty() => {}
             Event::StageFinished { outcome, .. } => {
-                now.spend += outcome.spend;
                 let mark = match outcome.status {
                     Status::Success => "ok",
                     Status::PartialSuccess => "partly",
@@ -106,7 +105,8 @@ impl Terminal {
                 let cost = spent(&outcome.spend);
                 let elapsed = seconds(Duration::from_millis(outcome.spend.wall_ms));
                 let stage = now.stage.clone();
-                self.line(&format!("  {stage:<12} {elapsed:>6}  {mark}: {}{cost}", outcome.note));
+                let note = first_line(&outcome.note);
+                self.line(&format!("  {stage:<12} {elapsed:>6}  {mark}: {note}{cost}"));
             }
             Event::QuestionAsked { question, .. } => {
                 self.line(&format!("  {:<12} {:>6}  {}", "waiting", "", question.text));
@@ -127,6 +127,10 @@ impl Watcher for Terminal {
             return;
         }
         let stored = &entry.record.event;
+        if let (factory::RUN_OPENED, Some(run)) = (stored.name.as_str(), &entry.record.run) {
+            let text = |key: &str| stored.body[key].as_str().unwrap_or_default();
+            self.line(&format!("run {run} of {} with {}", text("intent_id"), text("model")));
+        }
         if let Ok(event) = Event::from_body(&stored.name, stored.version, &stored.body) {
             self.event(&event);
         }
@@ -140,18 +144,16 @@ impl Watcher for Terminal {
         match notice {
             Notice::Tokens { progress, .. } => {
                 let out = progress.tokens_out;
-                match now.call {
-                    Some((_, before)) if before <= out => {}
-                    _ => now.call = Some((Instant::now(), out)),
-                }
-                let (began, before) = now.call.expect("set above");
-                let rate = (out - before) as f64 / began.elapsed().as_secs_f64().max(0.001);
-                let read = progress.tokens_in;
-                now.tokens = if out == 0 {
-                    format!("reading {read} tokens")
-                } else {
-                    format!("{out} tokens at {rate:.0}/s, {} answers done", progress.finished)
+                // A call's speed is that of its answers: the clock starts with their first token.
+                let call = now.call.filter(|(_, before)| out > 0 && *before <= out);
+                now.tokens = match call {
+                    Some((began, before)) => {
+                        let rate = (out - before) as f64 / began.elapsed().as_secs_f64().max(0.001);
+                        format!("{out} tokens at {rate:.0}/s, {} answers done", progress.finished)
+                    }
+                    None => format!("reading {} tokens", progress.tokens_in),
                 };
+                now.call = call.or_else(|| (out > 0).then(|| (Instant::now(), out)));
                 if self.live.is_none() && now.told.elapsed() >= PLAIN_EVERY {
                     now.told = Instant::now();
                     self.line(&format!(
@@ -172,6 +174,14 @@ impl Watcher for Terminal {
         }
         self.redraw(&now);
     }
+}
+
+/// What fits beside a stage's name; the rest is on the ledger.
+fn first_line(note: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 120;
+    let line = note.lines().next().unwrap_or_default();
+    let cut: String = line.chars().take(SHOWN_CHARS_MAX).collect();
+    if cut.len() < note.trim_end().len() { format!("{cut} …") } else { cut }
 }
 
 /// A duration for a person: `0.4s`, `12s`, `3m05s`.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use base::{ActionId, Digest};
-use ledger::LedgerError;
+use ledger::{Ledger, LedgerError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use ship::ssh::{self, SshError};
@@ -37,6 +37,22 @@ pub enum AnswerError {
     Ssh(#[from] SshError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+/// Whether a recorded answer is signed by whom it says, as `people` lists them.
+///
+/// # Errors
+/// When it is not, or its signature is lost.
+pub(crate) fn verify(
+    answer: &AnswerSigned,
+    ledger: &Ledger,
+    people: &Path,
+) -> Result<(), AnswerError> {
+    let text = message(&answer.action, &answer.choice);
+    let signature = ledger.body(&answer.signature)?;
+    let signature = String::from_utf8_lossy(&signature);
+    ssh::verify(people, &answer.by, ANSWER_NAMESPACE, text.as_bytes(), &signature)?;
+    Ok(())
 }
 
 /// Signs `choice` with `key`, checks that it is `by`'s, and records it.

@@ -35,7 +35,7 @@ pub use intents::{
 };
 pub use layout::Layout;
 pub use lights::{Light, Proven, lights};
-pub use opening::Opening;
+pub use opening::{Opening, RUN_OPENED};
 pub use recorder::Recorder;
 pub use replay::{Recording, RecordingError, ReplayError, Replayed, record as record_run, replay};
 pub use story::{Summary, case_of, ending_in_words, story, summary};

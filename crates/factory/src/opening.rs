@@ -12,7 +12,7 @@ use crate::recorder::Recorder;
 use ledger::{Entry, Ledger, LedgerError};
 
 /// The name of the entry that an opening is stored in, the first of every run.
-pub(crate) const RUN_OPENED: &str = "run.opened";
+pub const RUN_OPENED: &str = "run.opened";
 
 /// The facts that a run starts from. Digests name bodies in the ledger's store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -54,15 +54,6 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         terminal.finish();
         Failure::from(error)
     })?;
-    if !globals.json {
-        let hands = &run.hands;
-        println!(
-            "run {} of {} with {}",
-            run.recorder.run,
-            hands.loaded.intent.title,
-            hands.model.name()
-        );
-    }
     drive(&mut run, &terminal, &cancel, globals)
 }
 

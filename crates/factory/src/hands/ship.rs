@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use ::ship::ssh::{self, SshError};
 use ::ship::{Commit, Evidence, Facts, Landed, ObjectId, tag_name};
 use base::Digest;
 use engine::{Outcome, Status};
+use intent::SIGNATURE_NAMESPACE;
 use ledger::Entry;
 use proof::Proof;
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,7 @@ use serde_json::json;
 use super::agent::{BUILD_MADE, BuildMade};
 use super::prove::{PROOF_MADE, ProofMade};
 use super::{HandError, Hands, Job, chain, outcome};
+use crate::answers::{self, ANSWER_SIGNED, AnswerSigned};
 use crate::factory::ledger_key;
 use crate::recorder::{Observation, now};
 
@@ -114,10 +117,32 @@ impl Hands {
         {
             return refuse("the proof is about another intent");
         }
-        if proven.level < 5 && approval(entries, job).is_none() {
-            return refuse("a person must approve this ship, and nobody has");
+        if let Err(error) = self.signed_by_owner() {
+            return refuse(&format!("the intent's signature does not hold: {}", chain(&error)));
+        }
+        if proven.level < 5 {
+            let Some(answer) = approval(entries, job) else {
+                return refuse("a person must approve this ship, and nobody has");
+            };
+            let people = self.layout.people();
+            if let Err(error) = answers::verify(&answer, &self.recorder.ledger, &people) {
+                return refuse(&format!("the approval does not hold: {}", chain(&error)));
+            }
         }
         Ok((made, proof))
+    }
+
+    /// Whether the owner's signature over the seal still holds, by the people of when it was opened.
+    fn signed_by_owner(&self) -> Result<(), answers::AnswerError> {
+        let ledger = &self.recorder.ledger;
+        let people = tempfile::NamedTempFile::new().map_err(SshError::from)?;
+        std::fs::write(people.path(), ledger.body(&self.opening.people)?)
+            .map_err(SshError::from)?;
+        let signature = ledger.body(&self.opening.signature)?;
+        let signature = String::from_utf8_lossy(&signature);
+        let (owner, seal) = (&self.loaded.intent.owner, self.loaded.seal.to_text());
+        ssh::verify(people.path(), owner, SIGNATURE_NAMESPACE, seal.as_bytes(), &signature)?;
+        Ok(())
     }
 
     fn message(&self) -> String {
@@ -189,7 +214,7 @@ impl Hands {
             tree: tree.clone(),
             files: made.files.clone(),
             level: proven.level,
-            approved_by: approval(entries, job),
+            approved_by: approval(entries, job).map(|answer| answer.by),
             gates: proof.verdicts.iter().map(|verdict| verdict.gate.to_string()).collect(),
             scenarios: scenarios.collect(),
             proof: proven.proof,
@@ -251,14 +276,14 @@ pub(crate) fn last<T: for<'de> Deserialize<'de>>(
         .find(fits)
 }
 
-/// Who approved this very visit of the ship stage, by a signed answer on the ledger.
-fn approval(entries: &[Entry], job: &Job<'_>) -> Option<String> {
-    let fits = |answer: &crate::answers::AnswerSigned| {
+/// The answer that approved this very visit of the ship stage.
+fn approval(entries: &[Entry], job: &Job<'_>) -> Option<AnswerSigned> {
+    let fits = |answer: &AnswerSigned| {
         answer.choice == "approve"
             && answer.action.stage == job.id.stage
             && answer.action.visit == job.id.visit
     };
-    last(entries, crate::answers::ANSWER_SIGNED, fits).map(|answer| answer.by)
+    last(entries, ANSWER_SIGNED, fits)
 }
 
 /// When the run was opened: the time of its commit, so that a repeated ship makes the same one.
