@@ -131,6 +131,11 @@ pub trait AgentBackend: Send + Sync {
     /// `candidates`, later `codex`, `claude-code`, ….
     fn name(&self) -> &str;
 
+    /// Whether it hands in files; one that does not leaves a note instead.
+    fn builds(&self) -> bool {
+        true
+    }
+
     /// Works on the task until its visible checks pass or its bounds are reached.
     ///
     /// # Errors

@@ -21,6 +21,10 @@ impl AgentBackend for Planner {
         "planner"
     }
 
+    fn builds(&self) -> bool {
+        false
+    }
+
     fn work(&self, task: &Task<'_>, host: &mut dyn Host) -> Result<Report, HostError> {
         let messages = prompt::plan(task);
         let reply = host.complete(&Request {

@@ -29,7 +29,7 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
     assert_eq!(trace["signer"], "ada@example.com");
     let prompt = trace["call"]["prompt"].as_str().unwrap();
     assert!(
-        prompt.contains("double 4") && !prompt.contains("150"),
+        prompt.contains("double 4") && !prompt.contains("6283"),
         "a holdout reached the builder"
     );
 
@@ -39,7 +39,7 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
     assert_eq!(world.json(&["--json", "replay", "recording.json"])["same"], true);
 
     let case = world.ok(&["show", "double-1", "--case"]);
-    assert!(case.contains("R2") && !case.contains("150"), "the case quotes a holdout:\n{case}");
+    assert!(case.contains("R2") && !case.contains("6283"), "the case quotes a holdout:\n{case}");
     assert_eq!(world.json(&["--json", "lights"])["last"]["decision"]["level"], 5);
     assert_eq!(world.json(&["--json", "runs"])["stands"], "shipped");
 }
@@ -83,7 +83,7 @@ fn a_build_that_only_knows_the_examples_is_held() {
     assert_eq!(world.shipped(), 0);
     let run = world.json(&["--json", "runs"]);
     assert_eq!(run["stands"], "held");
-    assert!(!told.contains("150"), "the terminal quotes a holdout: {told}");
+    assert!(!told.contains("6283"), "the terminal quotes a holdout: {told}");
 }
 
 #[test]
@@ -122,7 +122,8 @@ fn a_refusal_ships_nothing() {
 #[test]
 fn an_unsigned_or_altered_intent_does_not_build() {
     let world = World::new(RIGHT, 5);
-    world.write("intents/double/scenarios/double.feature", &FEATURE.replace("| 150 | 300   |", ""));
+    world
+        .write("intents/double/scenarios/double.feature", &FEATURE.replace("| 6283 | 12566 |", ""));
     let told = world.build();
     assert_eq!(told.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&told.stderr).contains("double.feature was altered"));
@@ -159,7 +160,7 @@ fn bad_input_is_named_with_its_place() {
         world.write(path, &before);
     };
     let check = ["check", "intents/double"];
-    wrong("intents/double/intent.md", "+++\nid = \n", &check, 1, "intent.md:2:");
+    wrong("intents/double/intent.md", "+++\nid = \n+++\n", &check, 1, "intent.md:2:");
     wrong(
         "intents/double/scenarios/double.feature",
         "Feature: x\n  Scenario: y\n    When I fly\n",

@@ -4,22 +4,22 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ledger::{KeyError, LedgerKey};
+use ledger::{KeyError, Ledger, LedgerError, LedgerKey};
 use ship::{Git, GitError, ssh};
 
 use crate::layout::Layout;
 
 /// The example that a new factory comes with: `(path below the factory, content)`.
 const EXAMPLE: &[(&str, &str)] = &[
-    ("intents/span/intent.md", include_str!("../../../examples/intents/span/intent.md")),
+    ("intents/roman/intent.md", include_str!("../../../examples/intents/roman/intent.md")),
     (
-        "intents/span/scenarios/span.feature",
-        include_str!("../../../examples/intents/span/scenarios/span.feature"),
+        "intents/roman/scenarios/roman.feature",
+        include_str!("../../../examples/intents/roman/scenarios/roman.feature"),
     ),
 ];
 
 /// The example's id.
-pub const EXAMPLE_INTENT: &str = "span";
+pub const EXAMPLE_INTENT: &str = "roman";
 
 /// What a new factory needs to know.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub enum InitError {
     Ssh(#[from] ssh::SshError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     #[error(transparent)]
     Git(#[from] GitError),
 }
@@ -83,6 +85,8 @@ fn keys(layout: &Layout, options: &Init) -> Result<(), InitError> {
     let key = LedgerKey::generate(&options.name, random)?;
     if !layout.ledger_key().exists() {
         key.save(&layout.ledger_key())?;
+        // An empty ledger: a new factory has no runs, which is no error.
+        Ledger::open(&layout.ledger(), key.clone())?;
         write(&layout.evidence_key(), &format!("{}\n", key.verifier()))?;
         write(&layout.evidence_pem(), &key.public_pem())?;
     }

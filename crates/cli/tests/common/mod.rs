@@ -51,7 +51,7 @@ pub const FEATURE: &str = r#"Feature: twice a number
       | n   | twice |
       | 0   | 0     |
       | 21  | 42    |
-      | 150 | 300   |
+      | 6283 | 12566 |
 
   @R2
   Scenario Outline: refusing <word>
@@ -65,6 +65,20 @@ pub const FEATURE: &str = r#"Feature: twice a number
       | abc  |
       | 1.5  |
       | 7x   |
+
+  @R2
+  Scenario: refusing two numbers
+    When I run "double 3 4"
+    Then stdout is empty
+    And stderr is not empty
+    And it exits with 2
+
+  @R2
+  Scenario: refusing nothing
+    When I run "double"
+    Then stdout is empty
+    And stderr is not empty
+    And it exits with 2
 "#;
 
 /// A right program.

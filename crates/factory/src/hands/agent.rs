@@ -91,7 +91,11 @@ impl Hands {
         let spend = host.spend;
         let mut done = outcome(Status::Success, report.note.clone());
         done.spend = spend;
-        if report.files.is_empty() {
+        if backend.builds() && report.files.is_empty() {
+            done.status = Status::Fail;
+            return Ok(done);
+        }
+        if !backend.builds() {
             done.context.insert(format!("note.{}", job.stage.id), report.note);
             return Ok(done);
         }
