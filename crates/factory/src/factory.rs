@@ -171,7 +171,7 @@ impl Factory {
             line: loaded.intent.line.clone(),
             pipeline: ledger.put_body(source.as_bytes())?,
             graph: ledger.put_body(&graph_json)?,
-            remote: repository.remote().to_owned(),
+            remote: line.repo.clone(),
             branch: line.branch.clone(),
             base,
             product: opening::keep_product(ledger, &product)?,
@@ -206,7 +206,8 @@ impl Factory {
             .ok_or_else(|| FactoryError::NoRun { run: run.to_string() })?;
         let loaded = opening.load(&self.ledger)?;
         let mut state = replay(&self.ledger, run, &opening, &entries)?;
-        let repository = self.repository(&opening.line, &opening.remote, &opening.branch)?;
+        let repository =
+            self.repository(&opening.line, &self.remote(&opening.remote), &opening.branch)?;
         // The objects of the build may have been lost with the machine; the ledger has their bytes.
         repository.fetch()?;
         let recorder = self.recorder(run.clone(), &loaded, watcher);

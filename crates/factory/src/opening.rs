@@ -31,6 +31,7 @@ pub struct Opening {
     pub pipeline: Digest,
     /// The graph that it was lowered to: what replays, whatever later versions read in the source.
     pub graph: Digest,
+    /// As factory.toml names it, so that a factory can be moved.
     pub remote: String,
     pub branch: String,
     /// The branch's tip when the run was opened.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// What the person wrote: small, so that a whole line takes a second.
-pub const INTENT: &str = r#"+++
+pub(crate) const INTENT: &str = r#"+++
 id = "double"
 title = "Twice a number"
 line = "tools"
@@ -39,7 +39,7 @@ Doubling by hand is error-prone.
 "#;
 
 /// What the builder never sees.
-pub const FEATURE: &str = r#"Feature: twice a number
+pub(crate) const FEATURE: &str = r#"Feature: twice a number
 
   @R1
   Scenario Outline: doubling <n>
@@ -82,7 +82,7 @@ pub const FEATURE: &str = r#"Feature: twice a number
 "#;
 
 /// A right program.
-pub const RIGHT: &str = r#"case "$1" in
+pub(crate) const RIGHT: &str = r#"case "$1" in
     ''|*[!0-9]*) echo "not a whole number: $1" >&2; exit 2 ;;
 esac
 [ $# -eq 1 ] || { echo "one number" >&2; exit 2; }
@@ -90,19 +90,19 @@ echo $(($1 * 2))
 "#;
 
 /// A program that knows the examples and nothing else.
-pub const CHEAT: &str = r#"case "$1" in
+pub(crate) const CHEAT: &str = r#"case "$1" in
     4) echo 8 ;;
     *) echo "not a whole number" >&2; exit 2 ;;
 esac
 "#;
 
-pub struct World {
-    pub dir: TempDir,
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
 }
 
 impl World {
     /// A factory whose model answers with `program`, and a signed intent that asks for `level`.
-    pub fn new(program: &str, level: u8) -> Self {
+    pub(crate) fn new(program: &str, level: u8) -> Self {
         let world = Self { dir: tempfile::tempdir().unwrap() };
         let key = world.path("ada");
         ssh_key(&key);
@@ -123,44 +123,44 @@ impl World {
         world
     }
 
-    pub fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)
     }
 
-    pub fn write(&self, path: &str, content: &str) {
+    pub(crate) fn write(&self, path: &str, content: &str) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
     /// Every answer of the model is this program.
-    pub fn script(&self, program: &str) {
+    pub(crate) fn script(&self, program: &str) {
         let answer = format!("```sh\n{program}```\n");
         let script = format!("[[answer]]\nrepeat = true\ntexts = ['''\n{answer}''']\n");
         self.write("script.toml", &script);
     }
 
-    pub fn sign(&self) {
+    pub(crate) fn sign(&self) {
         self.ok(&["sign", "intents/double", "--key", "ada"]);
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dark"));
         command.current_dir(self.dir.path()).args(args);
         command.env("HOME", self.dir.path()).env_remove("XDG_CACHE_HOME").env_remove("DARK_MODELS");
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
-    pub fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         self.exits(args, 0)
     }
 
     /// Runs, expects the exit code, and gives all that was printed.
-    pub fn exits(&self, args: &[&str], code: i32) -> String {
+    pub(crate) fn exits(&self, args: &[&str], code: i32) -> String {
         let output = self.run(args);
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stderr));
@@ -169,12 +169,12 @@ impl World {
     }
 
     /// Builds the intent with the scripted model.
-    pub fn build(&self) -> Output {
+    pub(crate) fn build(&self) -> Output {
         self.run(&["run", "intents/double", "--model", "scripted:script.toml", "--seed", "7"])
     }
 
     /// The last JSON object that a command prints.
-    pub fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.run(args);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let last = text.lines().rfind(|line| line.starts_with('{'));
@@ -184,7 +184,7 @@ impl World {
         .unwrap()
     }
 
-    pub fn git(&self, dir: &str, args: &[&str]) -> String {
+    pub(crate) fn git(&self, dir: &str, args: &[&str]) -> String {
         let output = Command::new("git").current_dir(self.path(dir)).args(args).output().unwrap();
         assert!(
             output.status.success(),
@@ -195,7 +195,7 @@ impl World {
     }
 
     /// Commits on the product's branch that this factory made.
-    pub fn shipped(&self) -> usize {
+    pub(crate) fn shipped(&self) -> usize {
         let log = self.git("products/tools.git", &["log", "--format=%B", "main"]);
         log.lines().filter(|line| line.starts_with("Dark-Run: ")).count()
     }

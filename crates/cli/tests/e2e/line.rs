@@ -1,10 +1,8 @@
 //! The whole line as a person uses it, with a scripted model: everything else is real.
 
-mod common;
-
 use std::process::Command;
 
-use common::{CHEAT, FEATURE, RIGHT, World};
+use crate::common::{CHEAT, FEATURE, RIGHT, World};
 
 #[test]
 fn an_intent_becomes_shipped_verified_traceable_software() {

@@ -1,13 +1,11 @@
 //! kill -9 at every entry that a run writes, then `dark resume`: the run ends as it would have, no
 //! stage that finished runs again, and nothing ships twice.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use common::{RIGHT, World};
+use crate::common::{RIGHT, World};
 use serde_json::Value;
 
 /// More entries than an uninterrupted run of this intent writes.
