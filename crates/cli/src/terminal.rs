@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use base::{MicroUsd, Spend};
+use base::{MicroUsd, Spend, StageId};
 use engine::{Ending, Event, Status};
 use factory::{Notice, Watcher};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -35,6 +35,27 @@ struct Now {
     told: Instant,
 }
 
+impl Now {
+    /// The stage that is at work, which a resumed run only tells by its notices.
+    fn at(&mut self, stage: &StageId, visit: u32, attempt: u32) {
+        let mut name = stage.to_string();
+        if visit > 1 {
+            name = format!("{name} ({visit})");
+        }
+        if attempt > 1 {
+            name = format!("{name} try {attempt}");
+        }
+        if name != self.stage {
+            *self = Self { stage: name, ..Self::idle() };
+        }
+    }
+
+    fn idle() -> Self {
+        let now = Instant::now();
+        Self { stage: String::new(), since: now, tokens: String::new(), call: None, told: now }
+    }
+}
+
 impl Terminal {
     /// For standard output as it is.
     pub(crate) fn new(json: bool) -> Self {
@@ -45,14 +66,7 @@ impl Terminal {
             bar.enable_steady_tick(TICK);
             bar
         });
-        let now = Now {
-            stage: String::new(),
-            since: Instant::now(),
-            tokens: String::new(),
-            call: None,
-            told: Instant::now(),
-        };
-        Self { json, live, now: Mutex::new(now) }
+        Self { json, live, now: Mutex::new(Now::idle()) }
     }
 
     /// Takes the live line away: what is printed next stands for itself.
@@ -80,18 +94,7 @@ impl Terminal {
     fn event(&self, event: &Event) {
         let mut now = self.now.lock().expect("no watcher panics");
         match event {
-            Event::StageStarted { stage, visit, attempt, .. } => {
-                now.stage = stage.to_string();
-                if *visit > 1 {
-                    now.stage = format!("{stage} ({visit})");
-                }
-                if *attempt > 1 {
-                    now.stage = format!("{} try {attempt}", now.stage);
-                }
-                now.since = Instant::now();
-                now.tokens.clear();
-                now.call = None;
-            }
+            Event::StageStarted { stage, visit, attempt, .. } => now.at(stage, *visit, *attempt),
             // Stages that the engine passes through by itself have nothing to say.
             Event::StageFinished { outcome, .. } if outcome.note.is_empty() => {}
             Event::StageFinished { outcome, .. } => {
@@ -141,6 +144,10 @@ impl Watcher for Terminal {
             return;
         }
         let mut now = self.now.lock().expect("no watcher panics");
+        let (Notice::Tokens { action, .. }
+        | Notice::Line { action, .. }
+        | Notice::Step { action, .. }) = notice;
+        now.at(&action.stage, action.visit, action.attempt);
         match notice {
             Notice::Tokens { progress, .. } => {
                 let out = progress.tokens_out;

@@ -106,7 +106,8 @@ fn told(entry: &Entry) -> Option<String> {
                     Status::Skipped => "was skipped",
                 };
                 let visit = if visit > 1 { format!(" (visit {visit})") } else { String::new() };
-                Some(format!("{stage}{visit} {how}: {}", outcome.note))
+                let note = outcome.note.lines().next().unwrap_or_default();
+                (!note.is_empty()).then(|| format!("{stage}{visit} {how}: {note}"))
             }
             Event::QuestionAsked { question, .. } => Some(format!("asked: {}", question.text)),
             Event::QuestionAnswered { choice, by, .. } => Some(format!("{by} answered {choice}")),

@@ -343,6 +343,8 @@ impl Repository {
             &tag_spec,
         ])?;
         if pushed.ok {
+            // The mirror's own view of the branch, which lines are traced by.
+            self.fetch()?;
             return Ok(Landed::Now);
         }
         let found = self.fetch()?;

@@ -29,7 +29,8 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
             light.line, last.decision.level, last.run, light.level_max
         );
         for term in &last.decision.terms {
-            let binds = last.decision.binding.contains(&term.name);
+            let raisable = term.next.is_some();
+            let binds = raisable && last.decision.binding.contains(&term.name);
             println!(
                 "    {:<14} {} ({}){}",
                 term.name,

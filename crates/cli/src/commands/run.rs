@@ -45,6 +45,10 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         return Err(Failure::wanting(&errors));
     }
     let factory = Factory::open(&globals.start)?;
+    // Whoever may not build is told so before a gigabyte is fetched.
+    let dir = factory::intent_directory(&intent);
+    let loaded = factory::load_intent(&dir)?;
+    factory::verify_intent(&dir, &loaded, &factory.layout.people())?;
     let model_name = args.model.unwrap_or_else(|| factory.config.model.default.clone());
     let model = open_model(&model_name, Some(&factory.config))?;
     let terminal = Arc::new(Terminal::new(globals.json));

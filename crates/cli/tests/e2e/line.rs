@@ -20,6 +20,7 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
     );
     world.ok(&["verify", "."]);
 
+    assert!(world.ok(&["trace", "double.sh:5"]).contains("ada@example.com"), "by the mirror alone");
     let trace = world.json(&["--json", "trace", "double.sh:5", "--product", "clone"]);
     assert_eq!(trace["line"]["text"], "echo $(($1 * 2))");
     assert_eq!(trace["call"]["answer"], 1);
@@ -180,6 +181,14 @@ fn bad_input_is_named_with_its_place() {
     world.write("bad.dot", "digraph x { start [shape=Mdiamond] -> }\n");
     let told = world.exits(&["pipeline", "lint", "bad.dot"], 1);
     assert!(told.contains("bad.dot:1:"), "{told}");
+    let unproven = "digraph x { a [shape=Mdiamond]; s [type=\"factory.ship\"]; z [shape=Msquare]; a -> s -> z }\n";
+    world.write("unproven.dot", unproven);
+    let run =
+        ["run", "intents/double", "--model", "scripted:script.toml", "--pipeline", "unproven.dot"];
+    assert!(
+        world.exits(&run, 1).contains("unproven-ship"),
+        "a pipeline must not ship what nothing proved"
+    );
     std::fs::remove_dir_all(world.path("products/tools.git")).unwrap();
     let told = world.build();
     assert_eq!(told.status.code(), Some(3));
