@@ -1,3 +1,5 @@
+//! Hosted models against scripted servers on loopback: what is sent, read, counted and refused.
+
 use super::*;
 use crate::Message;
 use crate::net::server::{response, serve};

@@ -1,3 +1,5 @@
+//! Fetching from scripted sources: broken off, gone on with, wrong, and gone without.
+
 use super::*;
 use crate::net::server::{response, serve};
 use std::io::Write as _;
