@@ -10,6 +10,7 @@ use engine::{Ending, Event, Status};
 use factory::{Notice, Watcher};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ledger::Entry;
+use pipeline::Stage;
 
 /// How often the live line is drawn again while nothing happens: often enough to look alive.
 const TICK: Duration = Duration::from_millis(200);
@@ -26,6 +27,8 @@ pub(crate) struct Terminal {
 
 /// What is going on.
 struct Now {
+    /// Stage, visit and attempt: what is shown starts anew with each.
+    attempt: String,
     /// The stage, with its visit.
     stage: String,
     since: Instant,
@@ -45,14 +48,16 @@ impl Now {
         if attempt > 1 {
             name = format!("{name} try {attempt}");
         }
-        if name != self.stage {
-            *self = Self { stage: name, ..Self::idle() };
+        let attempt = format!("{stage}/{visit}/{attempt}");
+        if attempt != self.attempt {
+            *self = Self { attempt, stage: name, ..Self::idle() };
         }
     }
 
     fn idle() -> Self {
         let now = Instant::now();
-        Self { stage: String::new(), since: now, tokens: String::new(), call: None, told: now }
+        let (attempt, stage) = (String::new(), String::new());
+        Self { attempt, stage, since: now, tokens: String::new(), call: None, told: now }
     }
 }
 
@@ -144,11 +149,17 @@ impl Watcher for Terminal {
             return;
         }
         let mut now = self.now.lock().expect("no watcher panics");
-        let (Notice::Tokens { action, .. }
+        let (Notice::Began { action, .. }
+        | Notice::Tokens { action, .. }
         | Notice::Line { action, .. }
         | Notice::Step { action, .. }) = notice;
         now.at(&action.stage, action.visit, action.attempt);
         match notice {
+            Notice::Began { action, visits_max } => {
+                if action.visit > 1 && *visits_max != Stage::VISITS_UNLIMITED {
+                    now.stage = format!("{} {} of {visits_max}", action.stage, action.visit);
+                }
+            }
             Notice::Tokens { progress, .. } => {
                 let out = progress.tokens_out;
                 // A call's speed is that of its answers: the clock starts with their first token.

@@ -16,6 +16,8 @@ pub trait Watcher: Send + Sync {
 /// What goes on between two entries. Nothing depends on a notice; none is kept.
 #[derive(Debug, Clone)]
 pub enum Notice<'a> {
+    /// Work on a stage begins, or goes on in a resumed run; `visits_max` bounds its visits.
+    Began { action: &'a ActionId, visits_max: u32 },
     /// Tokens of a model call so far.
     Tokens { action: &'a ActionId, progress: model::Progress },
     /// One line for a person.

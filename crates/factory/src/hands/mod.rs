@@ -123,6 +123,8 @@ impl Hands {
     ) -> Result<Outcome, HandError> {
         let stage = state.graph().stages.get(&id.stage).expect("the engine names its own stages");
         let job = Job { id, stage, state, cancel, started: now() };
+        let began = Notice::Began { action: id, visits_max: stage.visits_max };
+        self.recorder.watcher.notice(&began);
         let mut outcome = match &stage.handler {
             Handler::Agent => self.agent(&job),
             Handler::Check => self.check(&job),
