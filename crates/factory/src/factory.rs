@@ -41,9 +41,7 @@ pub enum FactoryError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Malformed(Vec<Diagnostic>),
     #[error("line `{line}` is not in factory.toml{}", .near.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_default())]
-    NoLine { line: LineId, near: Option<String> },
-    #[error("line `{line}` is not in factory.toml{}", .near.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_default())]
-    UnknownLine { line: String, near: Option<String> },
+    NoLine { line: String, near: Option<String> },
     #[error("there is no run `{run}`: `dark runs` lists them")]
     NoRun { run: String },
     #[error("the ledger's entries of run {run} cannot be replayed: {reason}")]
@@ -129,7 +127,7 @@ impl Factory {
     pub fn line(&self, line: &LineId) -> Result<&LineConfig, FactoryError> {
         self.config.lines.get(line).ok_or_else(|| {
             let near = base::nearest(line.as_str(), self.config.lines.keys().map(LineId::as_str));
-            FactoryError::NoLine { line: line.clone(), near: near.map(str::to_owned) }
+            FactoryError::NoLine { line: line.to_string(), near: near.map(str::to_owned) }
         })
     }
 

@@ -39,7 +39,7 @@ pub fn lights(factory: &Factory, only: Option<&str>) -> Result<Vec<Light>, Facto
     if let (Some(only), true) = (only, lights.is_empty()) {
         let near = base::nearest(only, factory.config.lines.keys().map(LineId::as_str));
         let near = near.map(str::to_owned);
-        return Err(FactoryError::UnknownLine { line: only.to_owned(), near });
+        return Err(FactoryError::NoLine { line: only.to_owned(), near });
     }
     for run in factory.ledger.runs()? {
         let entries = factory.ledger.run(&run)?;
