@@ -13,6 +13,8 @@ mod time;
 pub use canonical::{CanonicalError, canonical};
 pub use diagnostic::{Diagnostic, Place, Severity, nearest};
 pub use digest::{Digest, DigestError};
-pub use id::{ActionId, IdError, IntentId, LineId, RequirementId, RunId, ScenarioId, StageId};
+pub use id::{
+    ActionId, Branch, Fork, IdError, IntentId, LineId, RequirementId, RunId, ScenarioId, StageId,
+};
 pub use spend::{MicroUsd, Spend, Tokens};
 pub use time::Timestamp;

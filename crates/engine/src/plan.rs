@@ -179,8 +179,8 @@ impl Step {
 
     /// Checks what can be checked only once all edges are known, and puts them in order.
     fn finish(&mut self, stage: &Stage, ids: &[StageId]) -> Result<(), Refusal> {
-        use Handler::{Custom, FanIn, ManagerLoop, Parallel};
-        if matches!(self.handler, Parallel | FanIn | ManagerLoop | Custom(_)) {
+        use Handler::{Custom, FanIn, ManagerLoop, Parallel, Wait};
+        if matches!(self.handler, Parallel | FanIn | ManagerLoop | Wait | Custom(_)) {
             let (stage, handler) = (self.id.clone(), self.handler.clone());
             return Err(Refusal::NotYet { stage, handler });
         }

@@ -192,7 +192,13 @@ impl State {
 
     pub(crate) fn action(&self) -> ActionId {
         let Cursor { at, visit, attempt, .. } = self.cursor;
-        ActionId { run: self.run.clone(), stage: self.plan.steps[at].id.clone(), visit, attempt }
+        ActionId {
+            run: self.run.clone(),
+            branch: base::Branch::MAIN,
+            stage: self.plan.steps[at].id.clone(),
+            visit,
+            attempt,
+        }
     }
 
     pub(crate) fn role(&self) -> Role {

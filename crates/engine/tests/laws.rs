@@ -154,7 +154,7 @@ proptest! {
             let Some(current) = state.current() else { return };
             let stage = current.stage.clone();
             let told = (visit, attempt);
-            let action = ActionId { run: run(), stage, visit, attempt };
+            let action = ActionId { run: run(), branch: base::Branch::MAIN, stage, visit, attempt };
             let now = state.latest();
             let input = Input::Finished { action, outcome: Outcome::new(Status::Success, "") };
             let is_under_way = current.phase == Phase::Performing && told == (current.visit, current.attempt);

@@ -156,6 +156,18 @@ pub struct Stage {
     pub timeout: Option<Duration>,
     pub allow_partial: bool,
     pub auto_status: bool,
+    /// Of a [`Handler::Parallel`]: how its branches run and meet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fan_out: Option<FanOut>,
+    /// Of a [`Handler::ManagerLoop`]: the pipeline that it watches, and how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<Box<Manager>>,
+    /// Of a [`Handler::Wait`]: how long it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Duration>,
+    /// Of a [`Handler::Human`]: what kind of question is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// From `class` and from enclosing subgraphs (2.10).
     pub classes: Vec<String>,
     /// All attributes as written, after defaults and stylesheet; `class` holds all classes.
@@ -172,6 +184,85 @@ impl Stage {
     }
 }
 
+/// How a parallel stage runs its branches, one for each edge out of it (4.8).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FanOut {
+    pub join: Join,
+    pub on_failure: OnFailure,
+    /// Branches at work at once, at least 1; the others wait for a place.
+    pub branches_max: u32,
+    /// The stage at which the branches end and the run goes on: the fan-in that they lead to, else
+    /// the nearest stage that all of them lead to. None where their ways never meet.
+    pub meets: Option<StageId>,
+}
+
+/// When a parallel stage has what it wants of its branches (4.8). Those that are not needed any more
+/// are given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Join {
+    /// All have ended. It succeeds if all did, and in part otherwise.
+    WaitAll,
+    /// One has succeeded, or none can any more.
+    FirstSuccess,
+    /// As many have succeeded, or cannot any more; from 1 to the number of branches.
+    KOfN(u32),
+    /// As many in a hundred have succeeded, rounded up, or cannot any more.
+    Quorum(u32),
+}
+
+/// What the failure of one branch means for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// The others go on.
+    Continue,
+    /// The others are given up, and the parallel stage fails.
+    FailFast,
+    /// The others go on, and the failure does not count.
+    Ignore,
+}
+
+/// How a stage watches a pipeline of its own (4.11).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manager {
+    /// The child, lowered with this pipeline, so that a run never reads a file again.
+    pub child: Graph,
+    pub poll: Duration,
+    /// How often the child is looked at before the manager gives up on it.
+    pub cycles_max: u32,
+    /// As written (section 10); when it holds, the manager is content. Empty is never.
+    pub stop: String,
+    /// Copies what the child does into the manager's context at every look.
+    pub observe: bool,
+    /// Gives the stage's prompt to the child's next stages as an instruction.
+    pub steer: bool,
+    /// At the least this long between two times of steering.
+    pub steer_cooldown: Duration,
+}
+
+/// How a person is asked (6.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    pub kind: Ask,
+    /// `human.default_choice`: a stage that an edge leads to, or an edge's label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_choice: Option<String>,
+}
+
+/// Kinds of questions (6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    YesNo,
+    #[default]
+    MultipleChoice,
+    /// Any text. It takes the edge that is marked `freeform=true`, else the only edge.
+    Freeform,
+    /// Like yes or no, of something that is about to be done.
+    Confirmation,
+}
+
 /// One edge (2.7).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
@@ -182,6 +273,9 @@ pub struct Edge {
     pub condition: String,
     pub weight: i64,
     pub loop_restart: bool,
+    /// Out of a human gate: what a person writes who takes none of the choices goes this way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub freeform: bool,
     pub attributes: BTreeMap<String, Value>,
 }
 
@@ -201,6 +295,8 @@ pub enum Handler {
     /// `tool`: a shell command in the sandbox.
     Tool,
     ManagerLoop,
+    /// `wait`: lets time pass.
+    Wait,
     /// `factory.check`: the checks that a builder may see, in a clean export.
     Check,
     /// `factory.prove`: every gate.
@@ -209,7 +305,7 @@ pub enum Handler {
     Attack,
     /// `factory.ship`.
     Ship,
-    /// A `type` that this version does not know.
+    /// A `type` that whoever runs the pipeline has registered.
     Custom(String),
 }
 

@@ -25,7 +25,9 @@ mod vocabulary;
 pub use condition::{Clause, Condition, ConditionError, Key, Test};
 pub use document::{Document, Subject};
 pub use dot::to_dot;
-pub use graph::{Backoff, Edge, Graph, Handler, Retry, Stage};
+pub use graph::{
+    Ask, Backoff, Edge, FanOut, Gate, Graph, Handler, Join, Manager, OnFailure, Retry, Stage,
+};
 pub use lint::{Inspection, Rule, lint, lint_with, rule_names};
 pub use read::{Parsed, load, load_with, parse};
 pub use report::Report;

@@ -114,6 +114,10 @@ impl<'a> Resolver<'a> {
             timeout: self.timeout(written),
             allow_partial: self.boolean(written, "allow_partial"),
             auto_status: self.boolean(written, "auto_status"),
+            fan_out: None,
+            manager: None,
+            pause: None,
+            gate: None,
             classes,
             attributes,
         }
@@ -133,6 +137,7 @@ impl<'a> Resolver<'a> {
                 condition: attributes.get("condition").map(ToString::to_string).unwrap_or_default(),
                 weight,
                 loop_restart,
+                freeform: false,
                 attributes,
             });
         }
