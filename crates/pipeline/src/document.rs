@@ -1,10 +1,11 @@
 //! Where everything in a pipeline's source stands, so that findings about the graph can say so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use base::{Place, StageId};
 
+use crate::Edge;
 use crate::syntax::Attribute;
 use crate::text::Text;
 
@@ -20,8 +21,8 @@ pub struct Document {
 pub(crate) struct Sites {
     pub(crate) graph: Site,
     pub(crate) stages: HashMap<StageId, Site>,
-    /// In the order of [`crate::Graph::edges`].
-    pub(crate) edges: Vec<Site>,
+    /// In the order of [`crate::Graph::edges`]; none for an edge that no text stands behind.
+    pub(crate) edges: Vec<Option<Site>>,
 }
 
 /// Where one thing and its attributes stand.
@@ -75,11 +76,24 @@ impl Document {
         self.sites.stages.get(stage).is_some_and(|site| site.is_implicit)
     }
 
+    /// Keeps the places of edges right after a transform: an edge between the same stages as before
+    /// stands where the first of them stood, a new one nowhere.
+    pub(crate) fn follow(&mut self, before: &[Edge], after: &[Edge]) {
+        let mut known: HashMap<(&StageId, &StageId), VecDeque<Site>> = HashMap::new();
+        for (edge, site) in before.iter().zip(self.sites.edges.drain(..)) {
+            known.entry((&edge.from, &edge.to)).or_default().extend(site);
+        }
+        self.sites.edges = after
+            .iter()
+            .map(|edge| known.get_mut(&(&edge.from, &edge.to)).and_then(VecDeque::pop_front))
+            .collect();
+    }
+
     fn site(&self, subject: Subject<'_>) -> Option<&Site> {
         match subject {
             Subject::Graph => Some(&self.sites.graph),
             Subject::Stage(id) => self.sites.stages.get(id),
-            Subject::Edge(position) => self.sites.edges.get(position),
+            Subject::Edge(position) => self.sites.edges.get(position)?.as_ref(),
         }
     }
 

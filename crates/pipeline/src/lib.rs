@@ -8,9 +8,11 @@ mod condition;
 mod document;
 mod dot;
 mod graph;
+mod joins;
 mod limits;
 mod lint;
 mod lower;
+mod options;
 mod parser;
 mod read;
 mod report;
@@ -29,6 +31,7 @@ pub use graph::{
     Ask, Backoff, Edge, FanOut, Gate, Graph, Handler, Join, Manager, OnFailure, Retry, Stage,
 };
 pub use lint::{Inspection, Rule, lint, lint_with, rule_names};
+pub use options::{Files, Options, Transform};
 pub use read::{Parsed, load, load_with, parse};
 pub use report::Report;
 pub use value::Value;

@@ -5,6 +5,8 @@ mod attributes;
 mod conditions;
 mod ends;
 mod loops;
+mod managers;
+mod pauses;
 mod reach;
 mod ship;
 mod topology;
@@ -40,7 +42,7 @@ struct BuiltIn {
     check: fn(&Inspection<'_>, &mut Report),
 }
 
-const RULES: [BuiltIn; 23] = [
+const RULES: [BuiltIn; 25] = [
     BuiltIn { name: "start-node", check: ends::start_node },
     BuiltIn { name: "terminal-node", check: ends::terminal_node },
     BuiltIn { name: "start-no-incoming", check: ends::start_no_incoming },
@@ -57,6 +59,7 @@ const RULES: [BuiltIn; 23] = [
     BuiltIn { name: "condition-outcome", check: conditions::condition_outcome },
     BuiltIn { name: "condition-key", check: conditions::condition_key },
     BuiltIn { name: "human-choices", check: attributes::human_choices },
+    BuiltIn { name: "manager-child", check: managers::manager_child },
     BuiltIn { name: "no-way-out", check: reach::no_way_out },
     BuiltIn { name: "shape-known", check: attributes::shape_known },
     BuiltIn { name: "stylesheet-selector", check: attributes::stylesheet_selector },
@@ -64,6 +67,7 @@ const RULES: [BuiltIn; 23] = [
     BuiltIn { name: "unbounded-cycle", check: loops::unbounded_cycle },
     BuiltIn { name: "unknown-attribute", check: attributes::unknown_attribute },
     BuiltIn { name: "unproven-ship", check: ship::unproven_ship },
+    BuiltIn { name: "wait-duration", check: pauses::wait_duration },
 ];
 
 /// Checks a graph against every built-in rule. With the document that it was read from, findings

@@ -8,18 +8,27 @@ use base::{Diagnostic, StageId};
 
 use crate::document::{Site, Sites};
 use crate::limits::{ATTRIBUTES_MAX, EDGES_MAX, EXPANDED_BYTES_MAX, STAGES_MAX};
+use crate::read::Reading;
 use crate::report::Report;
 use crate::resolve::{GraphDefaults, Resolver, claim_ends_by_id};
 use crate::syntax::{Attribute, Attributes, Name, Statement, Syntax};
 use crate::text::Text;
-use crate::{Edge, Graph, Stage};
+use crate::{Ask, Edge, Graph, Stage};
 
 /// Lowers a document. What is wrong is reported, and left at its default in the graph.
-pub(crate) fn lower(text: &Text, syntax: &Syntax<'_>, report: &mut Report) -> (Graph, Sites) {
+pub(crate) fn lower(
+    text: &Text,
+    syntax: &Syntax<'_>,
+    reading: &Reading<'_>,
+    report: &mut Report,
+) -> (Graph, Sites) {
     let mut lowering = Lowering::default();
     let mut context = Context { text, report };
     lowering.statements(&syntax.statements, &Scope::default(), true, &mut context);
-    lowering.resolve(text, syntax, report)
+    let (mut graph, sites) = lowering.resolve(text, syntax, reading, report);
+    graph.find_meets();
+    infer_freeform(&mut graph);
+    (graph, sites)
 }
 
 /// What is being lowered, one statement after the other.
@@ -169,8 +178,14 @@ impl<'s> Lowering<'s> {
         }
     }
 
-    fn resolve(self, text: &Text, syntax: &Syntax<'_>, report: &mut Report) -> (Graph, Sites) {
-        let mut resolver = Resolver::new(text, report, EXPANDED_BYTES_MAX);
+    fn resolve(
+        self,
+        text: &Text,
+        syntax: &Syntax<'_>,
+        reading: &Reading<'_>,
+        report: &mut Report,
+    ) -> (Graph, Sites) {
+        let mut resolver = Resolver::new(text, reading, report, EXPANDED_BYTES_MAX);
         let attributes = resolver.copy(&self.graph);
         let defaults = GraphDefaults::read(&mut resolver, &self.graph, &attributes);
         let graph_site = Site::new(syntax.at, false, &self.graph);
@@ -192,10 +207,30 @@ impl<'s> Lowering<'s> {
         for path in self.paths {
             edges.extend(resolver.edges(path.names, &path.attributes));
             let sites = path.names[1..].iter().zip(path.names);
-            edge_sites.extend(sites.map(|(_, from)| Site::new(from.at, false, &path.attributes)));
+            edge_sites
+                .extend(sites.map(|(_, from)| Some(Site::new(from.at, false, &path.attributes))));
         }
         let graph = Graph::new(syntax.name.clone(), defaults.goal, attributes, stages, edges);
         (graph, Sites { graph: graph_site, stages: stage_sites, edges: edge_sites })
+    }
+}
+
+/// A person who can only write is asked for text, unless the pipeline says otherwise.
+fn infer_freeform(graph: &mut Graph) {
+    let is_freeform = |stage: &Stage| {
+        let mut edges = graph.outgoing(&stage.id).peekable();
+        let says = ["human.type", "question_type"];
+        !says.iter().any(|key| stage.attributes.contains_key(*key))
+            && edges.peek().is_some()
+            && edges.all(|(_, edge)| edge.freeform)
+    };
+    let gates = graph.stages.values().filter(|stage| stage.gate.is_some());
+    let freeform: Vec<StageId> =
+        gates.filter(|stage| is_freeform(stage)).map(|stage| stage.id.clone()).collect();
+    for id in freeform {
+        if let Some(gate) = graph.stages.get_mut(&id).and_then(|stage| stage.gate.as_mut()) {
+            gate.kind = Ask::Freeform;
+        }
     }
 }
 

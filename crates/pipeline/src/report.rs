@@ -37,6 +37,11 @@ impl Report {
         self.counts[Severity::Error as usize] > 0
     }
 
+    /// Whether an error of a rule has been found, among those that were kept.
+    pub(crate) fn has_error(&self, rule: &str) -> bool {
+        self.kept.iter().any(|finding| finding.is_error() && finding.rule == rule)
+    }
+
     /// What was found, by place; findings without one come first.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.kept.sort_by(|a, b| a.place.cmp(&b.place));

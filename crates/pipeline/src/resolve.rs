@@ -1,6 +1,8 @@
 //! What attributes mean: handlers, retries, bounds, times, models. Every default of the dialect is
 //! applied here, and nothing downstream reads an attribute that has a field.
 
+mod handlers;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -9,12 +11,15 @@ use std::time::Duration;
 use base::{Diagnostic, StageId, nearest};
 
 use crate::limits::{NUMBER_MAX, RETRIES_MAX, VISITS_DEFAULT, VISITS_MAX};
+use crate::read::Reading;
 use crate::report::Report;
 use crate::stylesheet::{PROPERTIES, Stylesheet};
 use crate::syntax::{Attribute, Name};
 use crate::text::Text;
 use crate::vocabulary::{handler_of_shape, handler_of_type};
 use crate::{Backoff, Edge, Handler, Retry, Stage, Value};
+pub(crate) use handlers::CHILD_KEYS;
+use handlers::{Child, Particulars};
 
 /// The presets of 3.6: name, attempts, first delay in milliseconds, factor.
 const POLICIES: [(&str, u32, u64, f64); 5] = [
@@ -36,6 +41,8 @@ pub(crate) struct GraphDefaults {
     visits_max: u32,
     stylesheet: Stylesheet,
     models: [Option<String>; PROPERTIES.len()],
+    /// The child of managers that name none of their own.
+    child: Option<Child>,
 }
 
 impl GraphDefaults {
@@ -58,6 +65,7 @@ impl GraphDefaults {
             visits_max: resolver.visits(written, "default_max_visits").unwrap_or(VISITS_DEFAULT),
             stylesheet: stylesheet.and_then(Result::ok).unwrap_or_default(),
             models: PROPERTIES.map(text),
+            child: Child::find(written),
         }
     }
 }
@@ -65,14 +73,20 @@ impl GraphDefaults {
 /// Reads attributes as what they are for, and reports those that are something else.
 pub(crate) struct Resolver<'a> {
     text: &'a Text,
+    reading: &'a Reading<'a>,
     report: &'a mut Report,
     bytes_left: usize,
     is_too_large: bool,
 }
 
 impl<'a> Resolver<'a> {
-    pub(crate) fn new(text: &'a Text, report: &'a mut Report, bytes_max: usize) -> Self {
-        Self { text, report, bytes_left: bytes_max, is_too_large: false }
+    pub(crate) fn new(
+        text: &'a Text,
+        reading: &'a Reading<'a>,
+        report: &'a mut Report,
+        bytes_max: usize,
+    ) -> Self {
+        Self { text, reading, report, bytes_left: bytes_max, is_too_large: false }
     }
 
     /// Attributes as a graph holds them.
@@ -101,23 +115,26 @@ impl<'a> Resolver<'a> {
         }
         let shape = attributes.get("shape").map_or_else(|| "box".to_owned(), ToString::to_string);
         self.apply_models(id, &classes, &shape, &mut attributes, defaults);
+        let handler = handler(&attributes, &shape, self.reading.options.handlers);
+        let Particulars { fan_out, manager, pause, gate } =
+            self.particulars(id, &handler, written, defaults);
         Stage {
             id: id.clone(),
             label: label(&attributes).unwrap_or_else(|| id.to_string()),
-            handler: handler(&attributes, &shape),
+            handler,
             prompt: self.prompt(written, &defaults.goal),
             retry: self.retry(written, defaults),
             visits_max: self.visits(written, "max_visits").unwrap_or(defaults.visits_max),
             goal_gate: self.boolean(written, "goal_gate"),
             retry_target: self.target(written, "retry_target"),
             fallback_retry_target: self.target(written, "fallback_retry_target"),
-            timeout: self.timeout(written),
+            timeout: self.duration(written, "timeout"),
             allow_partial: self.boolean(written, "allow_partial"),
             auto_status: self.boolean(written, "auto_status"),
-            fan_out: None,
-            manager: None,
-            pause: None,
-            gate: None,
+            fan_out,
+            manager,
+            pause,
+            gate,
             classes,
             attributes,
         }
@@ -127,6 +144,7 @@ impl<'a> Resolver<'a> {
     pub(crate) fn edges(&mut self, names: &[Name], written: &[Rc<Attribute<'_>>]) -> Vec<Edge> {
         let weight = self.integer(written, "weight", -NUMBER_MAX..=NUMBER_MAX).unwrap_or(0);
         let loop_restart = self.boolean(written, "loop_restart");
+        let freeform = self.boolean(written, "freeform");
         let mut edges = Vec::with_capacity(names.len() - 1);
         for pair in names.windows(2) {
             let attributes = self.copy(written);
@@ -137,7 +155,7 @@ impl<'a> Resolver<'a> {
                 condition: attributes.get("condition").map(ToString::to_string).unwrap_or_default(),
                 weight,
                 loop_restart,
-                freeform: false,
+                freeform,
                 attributes,
             });
         }
@@ -226,22 +244,23 @@ impl<'a> Resolver<'a> {
         id.ok()
     }
 
-    fn timeout(&mut self, written: &[Rc<Attribute<'_>>]) -> Option<Duration> {
-        let attribute = find(written, "timeout")?;
+    /// A bare number is taken as seconds, and told about.
+    fn duration(&mut self, written: &[Rc<Attribute<'_>>], key: &str) -> Option<Duration> {
+        let attribute = find(written, key)?;
         let found = &attribute.value;
         if let Some(seconds) = found.integer().and_then(|number| u64::try_from(number).ok()) {
-            let message = format!("a timeout without a unit, taken as {seconds} seconds");
-            let warning = Diagnostic::warning("timeout-unit", message);
-            let warning = warning.help(format!("write `timeout={seconds}s`"));
+            let message = format!("`{key}` without a unit, taken as {seconds} seconds");
+            let warning = Diagnostic::warning("duration-unit", message);
+            let warning = warning.help(format!("write `{key}={seconds}s`"));
             self.report.push(warning.at(self.text.place(attribute.value_at)));
             return Some(Duration::from_secs(seconds));
         }
-        let timeout = found.duration();
-        if timeout.is_none() {
-            let message = format!("`timeout` is a duration, found `{}`", excerpt(found));
+        let duration = found.duration();
+        if duration.is_none() {
+            let message = format!("`{key}` is a duration, found `{}`", excerpt(found));
             self.wrong(attribute, message, "write a number and `ms`, `s`, `m`, `h` or `d`: `15m`");
         }
-        timeout
+        duration
     }
 
     fn boolean(&mut self, written: &[Rc<Attribute<'_>>], key: &str) -> bool {
@@ -270,6 +289,16 @@ impl<'a> Resolver<'a> {
             self.wrong(attribute, message, help);
         }
         number
+    }
+
+    /// [`Self::integer`], in a range within that of the type.
+    fn count(
+        &mut self,
+        written: &[Rc<Attribute<'_>>],
+        key: &str,
+        range: RangeInclusive<i64>,
+    ) -> Option<u32> {
+        self.integer(written, key, range).and_then(|number| u32::try_from(number).ok())
     }
 
     fn wrong(&mut self, attribute: &Attribute<'_>, message: String, help: impl Into<String>) {
@@ -303,7 +332,8 @@ pub(crate) fn claim_ends_by_id(stages: &mut BTreeMap<StageId, Stage>) {
         }
         for id in ids {
             if let Some(stage) = stages.get_mut(id)
-                && explicit_type(&stage.attributes).is_none()
+                && explicit_type(&stage.attributes).is_none_or(|t| handler_of_type(&t).is_none())
+                && !matches!(stage.handler, Handler::Custom(_))
             {
                 stage.handler = handler.clone();
             }
@@ -311,11 +341,15 @@ pub(crate) fn claim_ends_by_id(stages: &mut BTreeMap<StageId, Stage>) {
     }
 }
 
-fn handler(attributes: &BTreeMap<String, Value>, shape: &str) -> Handler {
-    match explicit_type(attributes) {
-        Some(name) => handler_of_type(&name).unwrap_or(Handler::Custom(name)),
-        None => handler_of_shape(shape).unwrap_or(Handler::Agent),
-    }
+/// What performs a stage (4.2): a known or registered type, else the shape, else an agent.
+fn handler(attributes: &BTreeMap<String, Value>, shape: &str, registered: &[&str]) -> Handler {
+    explicit_type(attributes)
+        .and_then(|name| match registered.contains(&name.as_str()) {
+            true => Some(Handler::Custom(name)),
+            false => handler_of_type(&name),
+        })
+        .or_else(|| handler_of_shape(shape))
+        .unwrap_or(Handler::Agent)
 }
 
 fn explicit_type(attributes: &BTreeMap<String, Value>) -> Option<String> {

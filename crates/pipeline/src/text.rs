@@ -39,6 +39,11 @@ impl Text {
         Self { file: file.to_owned(), source: source.into(), marks }
     }
 
+    /// The name to show for the file.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
     pub(crate) fn source(&self) -> &str {
         &self.source
     }

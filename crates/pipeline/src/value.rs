@@ -97,6 +97,20 @@ impl Value {
         }
     }
 
+    /// As a number of any kind: also from one in quotes.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self {
+            // Exact: no integer has more bits than a significand.
+            Self::Integer(integer) => Some(*integer as f64),
+            Self::Float(float) => Some(*float),
+            Self::String(text) => Self::from_bare(text).ok().and_then(|(value, _)| match value {
+                Self::Integer(_) | Self::Float(_) => value.number(),
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+
     /// As a duration: also from `"900s"` in quotes, as the specification itself writes it.
     pub(crate) fn duration(&self) -> Option<Duration> {
         match self {

@@ -2,8 +2,8 @@
 
 use crate::Handler;
 
-/// Shapes that name a handler (2.8).
-const SHAPES: [(&str, Handler); 9] = [
+/// Shapes that name a handler (2.8, and Fabro's for a pause).
+const SHAPES: [(&str, Handler); 10] = [
     ("Mdiamond", Handler::Start),
     ("Msquare", Handler::Exit),
     ("box", Handler::Agent),
@@ -13,10 +13,11 @@ const SHAPES: [(&str, Handler); 9] = [
     ("tripleoctagon", Handler::FanIn),
     ("parallelogram", Handler::Tool),
     ("house", Handler::ManagerLoop),
+    ("insulator", Handler::Wait),
 ];
 
 /// Values of `type` (2.8, and ours).
-const TYPES: [(&str, Handler); 13] = [
+const TYPES: [(&str, Handler); 14] = [
     ("start", Handler::Start),
     ("exit", Handler::Exit),
     ("codergen", Handler::Agent),
@@ -26,6 +27,7 @@ const TYPES: [(&str, Handler); 13] = [
     ("parallel.fan_in", Handler::FanIn),
     ("tool", Handler::Tool),
     ("stack.manager_loop", Handler::ManagerLoop),
+    ("wait", Handler::Wait),
     ("factory.check", Handler::Check),
     ("factory.prove", Handler::Prove),
     ("factory.attack", Handler::Attack),
@@ -48,8 +50,10 @@ pub(crate) const GRAPH_ATTRIBUTES: &[&str] = &[
     "model_stylesheet",
     "reasoning_effort",
     "retry_target",
+    "stack.child_dot_source",
     "stack.child_dotfile",
     "stack.child_workdir",
+    "stack.child_workflow",
     "tool_hooks.post",
     "tool_hooks.pre",
 ];
@@ -59,27 +63,39 @@ pub(crate) const NODE_ATTRIBUTES: &[&str] = &[
     "allow_partial",
     "auto_status",
     "class",
+    "duration",
+    "error_policy",
     "fallback_retry_target",
     "fidelity",
     "goal_gate",
     "human.default_choice",
+    "human.type",
+    "join_k",
     "join_policy",
+    "k",
     "label",
     "llm_model",
     "llm_provider",
     "manager.actions",
     "manager.max_cycles",
     "manager.poll_interval",
+    "manager.steer_cooldown",
     "manager.stop_condition",
     "max_parallel",
     "max_retries",
     "max_visits",
     "prompt",
+    "question_type",
+    "quorum",
+    "quorum_fraction",
     "reasoning_effort",
     "retry_policy",
     "retry_target",
     "shape",
     "stack.child_autostart",
+    "stack.child_dot_source",
+    "stack.child_dotfile",
+    "stack.child_workflow",
     "thread_id",
     "timeout",
     "tool_command",
@@ -90,7 +106,7 @@ pub(crate) const NODE_ATTRIBUTES: &[&str] = &[
 
 /// Edge attributes (2.7).
 pub(crate) const EDGE_ATTRIBUTES: &[&str] =
-    &["condition", "fidelity", "label", "loop_restart", "thread_id", "weight"];
+    &["condition", "fidelity", "freeform", "label", "loop_restart", "thread_id", "weight"];
 
 /// Graphviz attributes that only change how a pipeline is drawn.
 pub(crate) const DRAWING_ATTRIBUTES: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipeline::{Graph, Handler, Stage, Value, parse};
+use pipeline::{Graph, Handler, Options, Stage, Value, parse};
 
 /// The graph of a source without a finding.
 fn graph(source: &str) -> Graph {
@@ -52,7 +52,11 @@ fn types_come_before_shapes_and_ids_come_last() {
     assert_eq!(handler("a [shape=hexagon]"), Handler::Human);
     assert_eq!(handler("a [shape=hexagon, type=tool]"), Handler::Tool);
     assert_eq!(handler("a [shape=hexagon, type=\"\"]"), Handler::Human);
-    assert_eq!(handler("a [type=\"mine.own\"]"), Handler::Custom("mine.own".to_owned()));
+    assert_eq!(handler("a [type=\"mine.own\"]"), Handler::Agent);
+    assert_eq!(handler("a [type=\"mine.own\", shape=parallelogram]"), Handler::Tool);
+    let options = Options { handlers: &["mine.own"], ..Options::default() };
+    let registered = options.parse("f", "digraph g { a [type=\"mine.own\"] }").graph.unwrap();
+    assert_eq!(registered.stages["a"].handler, Handler::Custom("mine.own".to_owned()));
     assert_eq!(handler("a [shape=ellipse]"), Handler::Agent);
     assert_eq!(stage("start", "node [shape=box] start").handler, Handler::Start);
     assert_eq!(stage("end", "end").handler, Handler::Exit);

@@ -10,7 +10,7 @@ use crate::report::Report;
 use crate::stylesheet::Stylesheet;
 use crate::vocabulary::{
     DRAWING_ATTRIBUTES, EDGE_ATTRIBUTES, FIDELITIES, GRAPH_ATTRIBUTES, NODE_ATTRIBUTES,
-    handler_of_shape, shapes, types,
+    handler_of_shape, handler_of_type, shapes, types,
 };
 use crate::{Handler, Stage, Value};
 
@@ -42,15 +42,21 @@ pub(super) fn stylesheet_selector(on: &Inspection<'_>, report: &mut Report) {
     }
 }
 
-/// Types are known.
+/// Types are known: one that nobody registered falls back to the shape (4.2).
 pub(super) fn type_known(on: &Inspection<'_>, report: &mut Report) {
     for stage in on.graph.stages.values() {
-        if let Handler::Custom(name) = &stage.handler {
-            let help = meant(name, types(), "it must be registered by whoever runs the pipeline");
-            let warning = Diagnostic::warning("type-known", format!("`{name}` is no known type"));
-            report.push(on.at_key(Subject::Stage(&stage.id), "type", warning.help(help)));
-        }
+        let Some(name) = unknown_type(stage) else { continue };
+        let otherwise = "register it, or leave it out: the shape says what performs the stage";
+        let help = meant(&name, types(), otherwise);
+        let warning = Diagnostic::warning("type-known", format!("`{name}` is no known type"));
+        report.push(on.at_key(Subject::Stage(&stage.id), "type", warning.help(help)));
     }
+}
+
+fn unknown_type(stage: &Stage) -> Option<String> {
+    let name = stage.attributes.get("type")?.to_string();
+    let is_registered = matches!(stage.handler, Handler::Custom(_));
+    (!name.is_empty() && !is_registered && handler_of_type(&name).is_none()).then_some(name)
 }
 
 /// Shapes are those that name a handler.
@@ -198,7 +204,7 @@ pub(super) fn unknown_attribute(on: &Inspection<'_>, report: &mut Report) {
     };
     check(Subject::Graph, "a pipeline", GRAPH_ATTRIBUTES, &on.graph.attributes);
     for stage in on.graph.stages.values() {
-        if !matches!(stage.handler, Handler::Custom(_)) {
+        if !matches!(stage.handler, Handler::Custom(_)) && unknown_type(stage).is_none() {
             check(Subject::Stage(&stage.id), "a stage", NODE_ATTRIBUTES, &stage.attributes);
         }
     }
