@@ -3,13 +3,14 @@
 //! A name and its meaning are never reused. When the shape of a body changes, its version goes up
 //! and [`Event::from_body`] keeps reading the old one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{Digest, StageId, Timestamp};
+use base::{Branch, Digest, StageId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Ending, Outcome, Question, RunLimits};
+use crate::{Ending, Outcome, Question, RunLimits, Status};
 
 /// One fact about a run. Visits and attempts count from 1; an attempt 0 is the question before the
 /// first. Each carries when it happened; times never go back within a run.
@@ -32,6 +33,8 @@ pub enum Event {
     /// An attempt begins; after `deadline` it has timed out.
     #[serde(rename = "stage.started")]
     StageStarted {
+        #[serde(default, skip_serializing_if = "Branch::is_main")]
+        branch: Branch,
         stage: StageId,
         visit: u32,
         attempt: u32,
@@ -43,6 +46,8 @@ pub enum Event {
     /// left out of the context and named in `refused`.
     #[serde(rename = "stage.finished")]
     StageFinished {
+        #[serde(default, skip_serializing_if = "Branch::is_main")]
+        branch: Branch,
         stage: StageId,
         visit: u32,
         attempt: u32,
@@ -53,11 +58,21 @@ pub enum Event {
     },
     /// Attempt `attempt` of the stage will start at `until`.
     #[serde(rename = "retry.scheduled")]
-    RetryScheduled { stage: StageId, visit: u32, attempt: u32, until: Timestamp, at: Timestamp },
+    RetryScheduled {
+        #[serde(default, skip_serializing_if = "Branch::is_main")]
+        branch: Branch,
+        stage: StageId,
+        visit: u32,
+        attempt: u32,
+        until: Timestamp,
+        at: Timestamp,
+    },
     /// The run goes from one stage to another. `restart` clears context and outcomes; visits and
     /// spend stay.
     #[serde(rename = "edge.taken")]
     EdgeTaken {
+        #[serde(default, skip_serializing_if = "Branch::is_main")]
+        branch: Branch,
         from: StageId,
         to: StageId,
         why: Why,
@@ -68,6 +83,8 @@ pub enum Event {
     /// A person is asked; after `deadline` the default choice is taken.
     #[serde(rename = "question.asked")]
     QuestionAsked {
+        #[serde(default, skip_serializing_if = "Branch::is_main")]
+        branch: Branch,
         stage: StageId,
         visit: u32,
         attempt: u32,
@@ -79,11 +96,56 @@ pub enum Event {
     /// The answer, as one of the question's choices.
     #[serde(rename = "question.answered")]
     QuestionAnswered {
+        #[serde(default, skip_serializing_if = "Branch::is_main")]
+        branch: Branch,
         stage: StageId,
         visit: u32,
         attempt: u32,
         choice: String,
+        /// What a person wrote who took none of the choices.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
         by: String,
+        at: Timestamp,
+    },
+    /// A parallel stage runs its branches, one for each of `to`; or a manager its child, whose start
+    /// is the only one of them. They are [`base::Fork`]s of `branch`, numbered in this order.
+    #[serde(rename = "branches.opened")]
+    BranchesOpened {
+        #[serde(default, skip_serializing_if = "Branch::is_main")]
+        branch: Branch,
+        stage: StageId,
+        visit: u32,
+        attempt: u32,
+        to: Vec<StageId>,
+        at: Timestamp,
+    },
+    /// A branch has come to its end: at the stage where it meets the others, or before it.
+    #[serde(rename = "branch.ended")]
+    BranchEnded {
+        branch: Branch,
+        status: Status,
+        note: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arrived: Option<StageId>,
+        at: Timestamp,
+    },
+    /// A manager has looked at its child for the `cycle`-th time, and will again at `until`.
+    #[serde(rename = "child.observed")]
+    ChildObserved {
+        #[serde(default, skip_serializing_if = "Branch::is_main")]
+        branch: Branch,
+        stage: StageId,
+        visit: u32,
+        attempt: u32,
+        cycle: u32,
+        /// What the manager's context takes over from the child.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        context: BTreeMap<String, String>,
+        /// What the child is told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        steer: Option<String>,
+        until: Timestamp,
         at: Timestamp,
     },
     #[serde(rename = "run.ended")]
@@ -104,6 +166,8 @@ pub enum Why {
     Weight,
     /// A person chose it (4.6).
     Choice(String),
+    /// The branches of a parallel stage have met here (4.8).
+    Joined,
     /// The stage failed and names this as its retry target (3.7).
     RetryTarget,
     /// The exit was reached, and this goal gate is not passed (3.4).
@@ -129,7 +193,7 @@ pub enum UnknownEvent {
 
 impl Event {
     /// The names of all events, in the order in which a run would first have them.
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 12] = [
         "run.started",
         "run.resumed",
         "stage.started",
@@ -138,6 +202,9 @@ impl Event {
         "edge.taken",
         "question.asked",
         "question.answered",
+        "branches.opened",
+        "branch.ended",
+        "child.observed",
         "run.ended",
     ];
 
@@ -152,14 +219,35 @@ impl Event {
             Self::EdgeTaken { .. } => Self::NAMES[5],
             Self::QuestionAsked { .. } => Self::NAMES[6],
             Self::QuestionAnswered { .. } => Self::NAMES[7],
-            Self::RunEnded { .. } => Self::NAMES[8],
+            Self::BranchesOpened { .. } => Self::NAMES[8],
+            Self::BranchEnded { .. } => Self::NAMES[9],
+            Self::ChildObserved { .. } => Self::NAMES[10],
+            Self::RunEnded { .. } => Self::NAMES[11],
         }
     }
 
-    /// The version of the body that [`Self::to_body`] writes.
+    /// Which branch it happened in; of what happens to a run as a whole, the main line.
+    pub const fn branch(&self) -> &Branch {
+        match self {
+            Self::RunStarted { .. } | Self::RunResumed { .. } | Self::RunEnded { .. } => {
+                &Branch::MAIN
+            }
+            Self::StageStarted { branch, .. }
+            | Self::StageFinished { branch, .. }
+            | Self::RetryScheduled { branch, .. }
+            | Self::EdgeTaken { branch, .. }
+            | Self::QuestionAsked { branch, .. }
+            | Self::QuestionAnswered { branch, .. }
+            | Self::BranchesOpened { branch, .. }
+            | Self::BranchEnded { branch, .. }
+            | Self::ChildObserved { branch, .. } => branch,
+        }
+    }
+
+    /// The version of the body that [`Self::to_body`] writes: 2 in a branch, so that a program which
+    /// knows no branches refuses it instead of taking it for the main line's.
     pub const fn version(&self) -> u32 {
-        // All events are in their first shape.
-        1
+        if self.branch().is_main() { 1 } else { 2 }
     }
 
     /// When it happened.
@@ -173,6 +261,9 @@ impl Event {
             | Self::EdgeTaken { at, .. }
             | Self::QuestionAsked { at, .. }
             | Self::QuestionAnswered { at, .. }
+            | Self::BranchesOpened { at, .. }
+            | Self::BranchEnded { at, .. }
+            | Self::ChildObserved { at, .. }
             | Self::RunEnded { at, .. } => *at,
         }
     }
@@ -188,7 +279,7 @@ impl Event {
     /// # Errors
     /// When the name or the version is unknown, or the body is not of that version's shape.
     pub fn from_body(name: &str, version: u32, body: &Value) -> Result<Self, UnknownEvent> {
-        if version != 1 || !Self::NAMES.contains(&name) {
+        if !(1..=2).contains(&version) || !Self::NAMES.contains(&name) {
             return Err(UnknownEvent::Name { name: name.to_owned(), version });
         }
         serde_json::from_value(json!({ "name": name, "body": body }))

@@ -1,11 +1,13 @@
 //! What an outcome may write into the context: bounded, and nothing that speaks for somebody else.
 
-use std::collections::BTreeMap;
-
 use base::{MicroUsd, Tokens};
 use pipeline::Handler;
 
-use crate::Outcome;
+use crate::branches::BEST;
+use crate::{Context, Outcome, Status};
+
+const STATUSES: [Status; 5] =
+    [Status::Success, Status::PartialSuccess, Status::Retry, Status::Fail, Status::Skipped];
 
 /// Keys in a run's context: far more than people or handlers name, and a bound on what an agent
 /// that invents them can make a state hold.
@@ -18,6 +20,9 @@ pub const CONTEXT_VALUE_BYTES_MAX: usize = 64 * 1024;
 /// Refused keys that an event names: enough to find the culprit.
 const REFUSED_MAX: usize = 20;
 
+/// Bytes of a pipeline's own word for an outcome: what a person would write into a condition.
+const CUSTOM_BYTES_MAX: usize = 100;
+
 /// Bytes of a refused key that an event shows.
 const REFUSED_BYTES_MAX: usize = 100;
 
@@ -26,7 +31,7 @@ const REFUSED_BYTES_MAX: usize = 100;
 pub(crate) const EXACT_MAX: u64 = (1 << 53) - 1;
 
 /// Keys that the engine writes itself: what a person chose must not be claimed by an agent.
-const ENGINE: [&str; 3] = ["graph.", "human.gate.", "internal."];
+const ENGINE: [&str; 5] = ["graph.", "human.gate.", "internal.", "parallel.", "stack."];
 const FACTORY: &str = "factory.";
 
 /// What a build has proved; it says nothing of a later build.
@@ -37,9 +42,14 @@ pub(crate) const LEVEL_REASON: &str = "factory.level_reason";
 pub(crate) fn admit(
     outcome: &Outcome,
     handler: &Handler,
-    context: &BTreeMap<String, String>,
+    context: &Context,
 ) -> (Outcome, Vec<String>) {
     let mut admitted = outcome.clone();
+    // A word that is none, or that speaks for a status, is not the pipeline's own.
+    admitted.custom = admitted.custom.take().filter(|word| {
+        let status = STATUSES.iter().any(|status| status.as_str() == word);
+        !word.is_empty() && word.len() <= CUSTOM_BYTES_MAX && !status
+    });
     let spend = &mut admitted.spend;
     spend.tokens_in = Tokens(spend.tokens_in.0.min(EXACT_MAX));
     spend.tokens_out = Tokens(spend.tokens_out.0.min(EXACT_MAX));
@@ -57,7 +67,7 @@ pub(crate) fn admit(
             if keep {
                 room -= usize::from(new);
             } else if refused.len() < REFUSED_MAX {
-                refused.push(shown(key));
+                refused.push(shorten(key, REFUSED_BYTES_MAX).to_owned());
             }
             keep
         });
@@ -71,17 +81,22 @@ fn may_write(handler: &Handler, key: &str) -> bool {
     while let Some(rest) = bare.strip_prefix("context.") {
         bare = rest;
     }
+    if *handler == Handler::FanIn {
+        // A judge names a candidate and nothing else.
+        return key == BEST;
+    }
     let factory =
         matches!(handler, Handler::Check | Handler::Prove | Handler::Attack | Handler::Ship);
     !ENGINE.iter().any(|prefix| bare.starts_with(prefix)) && (factory || !bare.starts_with(FACTORY))
 }
 
-fn shown(key: &str) -> String {
-    let mut end = key.len().min(REFUSED_BYTES_MAX);
-    while !key.is_char_boundary(end) {
+/// The beginning of a text, as much as fits into `bytes_max`.
+pub(crate) fn shorten(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    key[..end].to_owned()
+    &text[..end]
 }
 
 #[cfg(test)]
@@ -93,7 +108,7 @@ mod tests {
         let mut outcome = Outcome::new(Status::Success, "");
         let pairs = keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         outcome.context = pairs.collect();
-        let context = (0..context).map(|n| (format!("k{n}"), String::new())).collect();
+        let context = (0..context).map(|n| (format!("k{n}"), "")).collect();
         let (admitted, refused) = admit(&outcome, &handler, &context);
         for key in &refused {
             assert!(!admitted.context.contains_key(key), "{key}");

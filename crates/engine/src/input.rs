@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use base::{ActionId, Digest, Spend, StageId, Timestamp};
-use pipeline::Handler;
+use pipeline::{Ask, Handler};
 use serde::{Deserialize, Serialize};
 
 /// Something from outside that the run must answer to.
@@ -14,8 +14,11 @@ pub enum Input {
     Start { intent: Digest, graph: Digest, seed: u64, limits: RunLimits },
     /// A hand has performed an action. Told twice, it counts once.
     Finished { action: ActionId, outcome: Outcome },
-    /// A person has answered a question; `by` is who signed the answer.
+    /// A person has answered a question with a choice, or with a text where the question takes one;
+    /// `by` is who signed the answer.
     Answered { action: ActionId, choice: String, by: String },
+    /// A person will not answer: the gate fails (4.6, step 4).
+    Skipped { action: ActionId, by: String },
     /// The time that some pending [`Action::Wait`] waited for has come.
     TimePassed,
     /// Nobody was there to act from `away_since` until now: neither the run's wall clock nor the
@@ -45,6 +48,13 @@ pub struct RunLimits {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     pub status: Status,
+    /// A word of the pipeline's own, such as `needs_dod`: what conditions compare `outcome` with in
+    /// place of the status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom: Option<String>,
+    /// A failure that another try cannot mend (appendix D): retries do not apply.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub permanent: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_label: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -64,12 +74,19 @@ impl Outcome {
     pub fn new(status: Status, note: impl Into<String>) -> Self {
         Self {
             status,
+            custom: None,
+            permanent: false,
             preferred_label: None,
             suggested_next: Vec::new(),
             context: BTreeMap::new(),
             note: note.into(),
             spend: Spend::default(),
         }
+    }
+
+    /// What conditions compare `outcome` with (10.3).
+    pub fn word(&self) -> &str {
+        self.custom.as_deref().unwrap_or(self.status.as_str())
     }
 }
 
@@ -81,7 +98,8 @@ pub enum Status {
     PartialSuccess,
     /// Try this stage again, if its retries allow it.
     Retry,
-    /// Failed for good: retries do not apply.
+    /// Failed. Tried again like [`Status::Retry`] where the stage's retries allow it (11.5), unless
+    /// the failure is permanent.
     Fail,
     /// Nothing was done and no outcome is recorded.
     Skipped,
@@ -123,11 +141,24 @@ pub enum Action {
     Wait { until: Timestamp },
 }
 
-/// What a person is asked; `choices` are the labels of the ways out, or approve and refuse.
+/// What a person is asked (6.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     pub text: String,
+    #[serde(default, skip_serializing_if = "is_multiple_choice")]
+    pub kind: Ask,
+    /// The labels of the ways out, or approve and refuse.
     pub choices: Vec<String>,
+    /// Whether any other text is an answer too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub freeform: bool,
+    /// The choice that is taken when nobody answers in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+fn is_multiple_choice(kind: &Ask) -> bool {
+    *kind == Ask::MultipleChoice
 }
 
 /// How a run ended.

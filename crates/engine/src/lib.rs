@@ -8,11 +8,16 @@
 //! rest of a batch was lost, [`pending`] asks to be told the time, and the next input picks up the
 //! thread. This crate refuses to know how work is performed and where events are kept.
 
+mod advance;
+mod branches;
+mod context;
 mod decide;
 mod draft;
 mod event;
 mod guard;
 mod input;
+mod lane;
+mod manager;
 mod plan;
 mod refusal;
 mod retry;
@@ -20,10 +25,13 @@ mod route;
 mod state;
 mod work;
 
+pub use branches::{BEST, BRANCHES_MAX, Candidate, RESULTS};
+pub use context::Context;
 pub use decide::decide;
 pub use event::{Event, UnknownEvent, Why};
 pub use guard::{CONTEXT_KEYS_MAX, CONTEXT_VALUE_BYTES_MAX};
 pub use input::{Action, Ending, Input, Outcome, Question, RunLimits, Status};
+pub use lane::STEER;
 pub use refusal::Refusal;
 pub use state::{Current, Phase, State, apply};
 pub use work::pending;

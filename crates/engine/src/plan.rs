@@ -4,12 +4,18 @@
 //! here and refused when the run starts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::StageId;
-use pipeline::{Condition, Edge, Graph, Handler, Retry, Stage, Value};
+use pipeline::{
+    Ask, Condition, Edge, FanOut, Graph, Handler, Join, Manager, OnFailure, Retry, Stage, Value,
+};
 
-use crate::Refusal;
+use crate::{Context, Refusal, Why};
+
+/// Branches at work at once where a graph does not say (4.8).
+const BRANCHES_AT_ONCE: u32 = 4;
 
 /// See the module.
 #[derive(Debug)]
@@ -22,7 +28,7 @@ pub(crate) struct Plan {
     /// The graph's own retry targets, for goal gates that have none.
     pub(crate) retry_targets: Vec<usize>,
     /// The context at the start: the graph's attributes (3.1, step 4).
-    pub(crate) initial: BTreeMap<String, String>,
+    pub(crate) initial: Context,
     /// Why this graph cannot run, if it cannot.
     pub(crate) fault: Option<Refusal>,
 }
@@ -53,6 +59,34 @@ pub(crate) struct Step {
     pub(crate) best: Vec<usize>,
     /// The way that a question takes when nobody answers in time.
     pub(crate) default_way: Option<usize>,
+    /// The way that a question takes for a text that is none of its choices.
+    pub(crate) freeform_way: Option<usize>,
+    pub(crate) kind: Ask,
+    pub(crate) pause: Option<Duration>,
+    pub(crate) fork: Option<Fork>,
+    pub(crate) watch: Option<Watch>,
+}
+
+/// How the branches of a parallel stage run.
+#[derive(Debug)]
+pub(crate) struct Fork {
+    pub(crate) join: Join,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) branches_max: usize,
+    pub(crate) meets: Option<usize>,
+}
+
+/// How a manager watches its child.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) child: Arc<Plan>,
+    pub(crate) poll: Duration,
+    pub(crate) cycles_max: u32,
+    pub(crate) stop: Option<Condition>,
+    pub(crate) observe: bool,
+    /// What the child is told, if anything.
+    pub(crate) steer: Option<String>,
+    pub(crate) cooldown: Duration,
 }
 
 /// Who performs a stage.
@@ -66,6 +100,14 @@ pub(crate) enum Role {
     Exit,
     /// A person.
     Human,
+    /// Branches.
+    Parallel,
+    /// The engine, at once: it chooses among what the branches came to.
+    FanIn,
+    /// A child pipeline.
+    Manager,
+    /// The clock.
+    Wait,
     /// A hand.
     Work,
 }
@@ -82,6 +124,9 @@ pub(crate) struct Way {
     pub(crate) written: String,
     pub(crate) weight: i64,
     pub(crate) restart: bool,
+    pub(crate) freeform: bool,
+    /// Its position among all edges of the graph.
+    pub(crate) edge: usize,
 }
 
 impl Plan {
@@ -124,11 +169,11 @@ impl Plan {
     }
 
     fn connect(&mut self, graph: &Graph) -> Result<(), Refusal> {
-        for edge in graph.edges() {
+        for (position, edge) in graph.edges().iter().enumerate() {
             let (Some(from), Some(to)) = (self.number(&edge.from), self.number(&edge.to)) else {
                 return Err(Refusal::NoStage { from: edge.from.clone(), to: edge.to.clone() });
             };
-            let way = Way::new(edge, to)?;
+            let way = Way::new(edge, position, to)?;
             self.steps[from].ways.push(way);
         }
         let ids: Vec<StageId> = self.steps.iter().map(|step| step.id.clone()).collect();
@@ -151,6 +196,9 @@ impl Plan {
 impl Step {
     fn new(stage: &Stage, numbers: &BTreeMap<StageId, usize>) -> Self {
         let targets = [&stage.retry_target, &stage.fallback_retry_target];
+        let fan_out = stage.fan_out.as_ref();
+        let is_fork = stage.handler == Handler::Parallel;
+        let gate = stage.gate.as_ref();
         Self {
             id: stage.id.clone(),
             label: stage.label.clone(),
@@ -160,6 +208,11 @@ impl Step {
                 Handler::Exit => Role::Exit,
                 Handler::Conditional => Role::Conditional,
                 Handler::Human => Role::Human,
+                Handler::Parallel => Role::Parallel,
+                // With a prompt it is judged, which is a hand's work (4.9).
+                Handler::FanIn if stage.prompt.is_empty() => Role::FanIn,
+                Handler::ManagerLoop => Role::Manager,
+                Handler::Wait => Role::Wait,
                 _ => Role::Work,
             },
             retry: stage.retry.clone(),
@@ -174,15 +227,20 @@ impl Step {
             ways: Vec::new(),
             best: Vec::new(),
             default_way: None,
+            freeform_way: None,
+            kind: gate.map_or_else(Ask::default, |gate| gate.kind),
+            pause: stage.pause,
+            fork: is_fork.then(|| Fork::new(fan_out, numbers)),
+            watch: None,
         }
     }
 
     /// Checks what can be checked only once all edges are known, and puts them in order.
     fn finish(&mut self, stage: &Stage, ids: &[StageId]) -> Result<(), Refusal> {
-        use Handler::{Custom, FanIn, ManagerLoop, Parallel, Wait};
-        if matches!(self.handler, Parallel | FanIn | ManagerLoop | Wait | Custom(_)) {
-            let (stage, handler) = (self.id.clone(), self.handler.clone());
-            return Err(Refusal::NotYet { stage, handler });
+        if self.role == Role::Manager {
+            let manager = stage.manager.as_deref();
+            let manager = manager.ok_or_else(|| Refusal::NoChild { stage: self.id.clone() })?;
+            self.watch = Some(Watch::new(manager, stage)?);
         }
         let ways = &self.ways;
         self.best = (0..ways.len()).collect();
@@ -190,13 +248,19 @@ impl Step {
         if self.role != Role::Human {
             return Ok(());
         }
+        // A question for a text alone needs no mark on the edge.
+        let marked = ways.iter().position(|way| way.freeform);
+        let only_text = || (self.kind == Ask::Freeform).then(|| self.best.first().copied());
+        self.freeform_way = marked.or_else(|| only_text().flatten());
         for (n, way) in ways.iter().enumerate() {
             if ways[..n].iter().any(|other| other.name == way.name) {
                 let (stage, choice) = (self.id.clone(), way.name.clone());
                 return Err(Refusal::SameChoice { stage, choice });
             }
         }
-        if let Some(choice) = stage.attributes.get("human.default_choice").map(Value::to_string) {
+        let default = stage.gate.as_ref().and_then(|gate| gate.default_choice.clone());
+        let written = || stage.attributes.get("human.default_choice").map(Value::to_string);
+        if let Some(choice) = default.or_else(written) {
             let named = |way: &Way| ids[way.to].as_str() == choice || way.name == choice;
             self.default_way = ways.iter().position(named);
             if self.default_way.is_none() {
@@ -220,8 +284,49 @@ impl Step {
     }
 }
 
+impl Fork {
+    fn new(fan_out: Option<&FanOut>, numbers: &BTreeMap<StageId, usize>) -> Self {
+        let Some(fan_out) = fan_out else {
+            let (join, on_failure) = (Join::WaitAll, OnFailure::Continue);
+            return Self { join, on_failure, branches_max: BRANCHES_AT_ONCE as usize, meets: None };
+        };
+        Self {
+            join: fan_out.join,
+            on_failure: fan_out.on_failure,
+            branches_max: fan_out.branches_max.max(1) as usize,
+            meets: fan_out.meets.as_ref().and_then(|stage| numbers.get(stage).copied()),
+        }
+    }
+}
+
+impl Watch {
+    fn new(manager: &Manager, stage: &Stage) -> Result<Self, Refusal> {
+        let child = Arc::new(Plan::new(&manager.child));
+        if let Some(fault) = &child.fault {
+            return Err(fault.clone());
+        }
+        let stop = match manager.stop.trim() {
+            "" => None,
+            written => Some(Condition::parse(written).map_err(|error| Refusal::StopCondition {
+                stage: stage.id.clone(),
+                condition: written.to_owned(),
+                reason: error.to_string(),
+            })?),
+        };
+        Ok(Self {
+            child,
+            poll: manager.poll,
+            cycles_max: manager.cycles_max.max(1),
+            stop,
+            observe: manager.observe,
+            steer: manager.steer.then(|| stage.instruction().to_owned()),
+            cooldown: manager.steer_cooldown,
+        })
+    }
+}
+
 impl Way {
-    fn new(edge: &Edge, to: usize) -> Result<Self, Refusal> {
+    fn new(edge: &Edge, position: usize, to: usize) -> Result<Self, Refusal> {
         let condition = match edge.condition.trim() {
             "" => None,
             written => Some(Condition::parse(written).map_err(|error| Refusal::Condition {
@@ -240,7 +345,20 @@ impl Way {
             written: edge.condition.trim().to_owned(),
             weight: edge.weight,
             restart: edge.loop_restart,
+            freeform: edge.freeform,
+            edge: position,
         })
+    }
+
+    /// Whether this is the way that was taken for this reason.
+    pub(crate) fn was_taken(&self, why: &Why) -> bool {
+        match why {
+            Why::Condition(written) => self.written == *written,
+            Why::Label(label) => self.condition.is_none() && self.label == normal(label),
+            Why::Choice(name) => self.name == *name,
+            Why::Suggested | Why::Weight => self.condition.is_none(),
+            Why::Joined | Why::RetryTarget | Why::GoalGate(_) => false,
+        }
     }
 }
 
@@ -272,11 +390,11 @@ fn accelerator(label: &str) -> Option<(&str, &str)> {
     is_key(key).then_some((key, rest))
 }
 
-fn initial(graph: &Graph) -> BTreeMap<String, String> {
+fn initial(graph: &Graph) -> Context {
     let attributes = graph.attributes.iter();
-    let mut context: BTreeMap<String, String> =
+    let mut context: Context =
         attributes.map(|(key, value)| (format!("graph.{key}"), value.to_string())).collect();
-    context.insert("graph.goal".to_owned(), graph.goal.clone());
+    context.set("graph.goal", graph.goal.as_str());
     context
 }
 

@@ -1,7 +1,6 @@
 //! Why an input was not taken: what is wrong with it, and what to do instead.
 
 use base::{ActionId, RunId, StageId};
-use pipeline::Handler;
 
 /// An input that changed nothing.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -22,6 +21,8 @@ pub enum Refusal {
     IsWork { action: ActionId },
     #[error("`{choice}` is no choice of `{action}`: answer one of {}", list(.choices))]
     NoChoice { action: ActionId, choice: String, choices: Vec<String> },
+    #[error("question `{action}` is closed: it was answered `{answer}`, which stands")]
+    Closed { action: ActionId, answer: String },
     #[error("who {what} is missing: say by whom")]
     Nobody { what: &'static str },
     #[error(
@@ -39,10 +40,12 @@ pub enum Refusal {
     #[error("pipeline cannot run: condition `{condition}` of edge `{from} -> {to}`: {reason}")]
     Condition { from: StageId, to: StageId, condition: String, reason: String },
     #[error(
-        "pipeline cannot run: stage `{stage}` needs handler `{handler:?}`, which this version does \
-         not perform: take the stage out, or use a version that does"
+        "pipeline cannot run: manager `{stage}` has no child: name a pipeline in \
+         `stack.child_dotfile`"
     )]
-    NotYet { stage: StageId, handler: Handler },
+    NoChild { stage: StageId },
+    #[error("pipeline cannot run: stop condition `{condition}` of manager `{stage}`: {reason}")]
+    StopCondition { stage: StageId, condition: String, reason: String },
     #[error(
         "pipeline cannot run: default choice `{choice}` of stage `{stage}` is no way out of it: \
          name the target of one of its edges"

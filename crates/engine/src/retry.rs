@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::{Digest, StageId};
+use base::{Branch, Digest, StageId};
 use pipeline::Backoff;
 
 /// Past this many factors a delay has met its maximum or vanished.
@@ -13,6 +13,7 @@ const STEPS_MAX: u32 = 1_000;
 pub(crate) fn delay(
     backoff: &Backoff,
     seed: u64,
+    branch: &Branch,
     stage: &StageId,
     visit: u32,
     attempt: u32,
@@ -25,7 +26,7 @@ pub(crate) fn delay(
     }
     delay_ms = delay_ms.min(max_ms);
     if backoff.jitter {
-        delay_ms *= 0.5 + share(seed, stage, visit, attempt);
+        delay_ms *= 0.5 + share(seed, branch, stage, visit, attempt);
     }
     // A factor that is negative or not a number waits no time at all: the cast saturates.
     Duration::from_millis(delay_ms as u64)
@@ -36,8 +37,9 @@ fn ms(duration: Duration) -> f64 {
 }
 
 /// A number in [0, 1) that only its arguments determine.
-fn share(seed: u64, stage: &StageId, visit: u32, attempt: u32) -> f64 {
-    let digest = Digest::of(format!("{seed}/{stage}/{visit}/{attempt}"));
+fn share(seed: u64, branch: &Branch, stage: &StageId, visit: u32, attempt: u32) -> f64 {
+    let between = if branch.is_main() { "" } else { "/" };
+    let digest = Digest::of(format!("{seed}/{branch}{between}{stage}/{visit}/{attempt}"));
     let mut first = [0; 8];
     first.copy_from_slice(&digest.as_bytes()[..8]);
     // The upper 53 bits: as many as a float carries exactly.
@@ -55,7 +57,9 @@ mod tests {
 
     fn delays(backoff: &Backoff, seed: u64) -> Vec<u64> {
         let stage = StageId::new("build").unwrap();
-        (1..=12).map(|n| delay(backoff, seed, &stage, 1, n).as_millis() as u64).collect()
+        (1..=12)
+            .map(|n| delay(backoff, seed, &Branch::MAIN, &stage, 1, n).as_millis() as u64)
+            .collect()
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! What a run is at one moment, and how events change it.
 //!
-//! A state holds counters, the last outcome of each stage and the context: it does not grow with
-//! visits. History is the ledger's business.
+//! A state holds counters, the last outcome of each stage and the contexts: it does not grow with
+//! visits. History is the ledger's business. Whatever grows with the pipeline is held in persistent
+//! maps, so that copying a state takes the same time whatever its size.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{ActionId, Digest, RunId, Spend, StageId, Timestamp};
-use pipeline::{Graph, Handler};
+use base::{ActionId, Branch, Digest, RunId, Spend, StageId, Timestamp};
+use pipeline::Graph;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::guard::{EXACT_MAX, LEVEL, LEVEL_REASON};
+use crate::guard::EXACT_MAX;
+use crate::lane::{Ended, Lane, Record, Stand, is_recorded};
 use crate::plan::{Plan, Role};
-use crate::{Ending, Event, Outcome, Question, RunLimits, Status};
+use crate::{Context, Ending, Event, Outcome, Question, RunLimits};
 
 /// A run: the fold of its events over its graph.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,14 +23,16 @@ pub struct State {
     run: RunId,
     graph: Arc<Graph>,
     pub(crate) plan: Arc<Plan>,
-    pub(crate) cursor: Cursor,
-    pub(crate) records: Vec<Record>,
-    pub(crate) context: BTreeMap<String, String>,
+    pub(crate) totals: Totals,
+    /// The main line and every branch that its parallel stage or manager still needs.
+    pub(crate) lanes: BTreeMap<Branch, Lane>,
 }
 
-/// What stands now, for showing.
+/// What stands in one branch, for showing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Current {
+    #[serde(skip_serializing_if = "Branch::is_main")]
+    pub branch: Branch,
     pub stage: StageId,
     /// From 1; 0 while the stage has not started.
     pub visit: u32,
@@ -39,7 +42,7 @@ pub struct Current {
     pub phase: Phase,
 }
 
-/// How far the current stage is.
+/// How far a branch's current stage is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -55,16 +58,15 @@ pub enum Phase {
     Retrying {
         until: Timestamp,
     },
+    /// Time passes until then.
+    Pausing {
+        until: Timestamp,
+    },
+    /// Its branches or its child are at work.
+    Joining,
+    /// A branch for which there is no place yet, or that has come to its end.
+    Resting,
     Ended,
-}
-
-/// What is counted of one stage.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(crate) struct Record {
-    pub(crate) visits: u32,
-    /// The latest attempt of the latest visit; 0 where only permission was asked.
-    pub(crate) attempt: u32,
-    pub(crate) outcome: Option<Arc<Outcome>>,
 }
 
 /// What the run started with.
@@ -77,47 +79,30 @@ pub(crate) struct Terms {
     pub(crate) at: Timestamp,
 }
 
-/// The part of a state that is small, and that deciding moves ahead before events are applied.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Cursor {
+/// What is counted and bounded for the run as a whole.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Totals {
     pub(crate) terms: Option<Arc<Terms>>,
-    pub(crate) at: usize,
-    pub(crate) visit: u32,
-    pub(crate) attempt: u32,
-    pub(crate) since: Timestamp,
-    pub(crate) stand: Stand,
+    pub(crate) ending: Option<Ending>,
     /// Attempts started, at all stages.
     pub(crate) attempts: u32,
     pub(crate) spend: Spend,
-    /// Stages entered since the run last had something to wait for.
-    pub(crate) routed: u32,
-    /// Time that does not count: a person was asked, or nobody was there to act.
+    /// Time that does not count: people were asked and nothing else could go on, or nobody was there
+    /// to act.
     pub(crate) paused_ms: u64,
+    /// Since when people are asked and nothing else can go on.
+    pub(crate) paused_since: Option<Timestamp>,
     pub(crate) resumed_at: Timestamp,
     pub(crate) latest: Timestamp,
-    /// The outcome that a conditional stage passes on.
-    pub(crate) last: Option<Arc<Outcome>>,
-}
-
-/// Where the current stage stands.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Stand {
-    New,
-    Entering,
-    Started { deadline: Option<Timestamp> },
-    Asked { question: Arc<Question>, deadline: Option<Timestamp> },
-    Answered { choice: String, by: String },
-    Finished { outcome: Arc<Outcome> },
-    Retrying { until: Timestamp },
-    Ended(Ending),
 }
 
 impl State {
     /// A run that has not started. A graph that cannot run is refused when it starts.
     pub fn new(run: RunId, graph: Arc<Graph>) -> Self {
         let plan = Arc::new(Plan::new(&graph));
-        let records = vec![Record::default(); plan.steps.len()];
-        Self { run, graph, plan, cursor: Cursor::new(), records, context: BTreeMap::new() }
+        let mut lanes = BTreeMap::new();
+        lanes.insert(Branch::MAIN, Lane::new(Arc::clone(&plan), Stand::New));
+        Self { run, graph, plan, totals: Totals::default(), lanes }
     }
 
     pub fn run(&self) -> &RunId {
@@ -128,85 +113,182 @@ impl State {
         &self.graph
     }
 
+    /// The graph that a branch runs: the run's own, or that of the manager which opened it.
+    pub fn graph_of(&self, branch: &Branch) -> &Graph {
+        let mut graph: &Graph = &self.graph;
+        for fork in branch.forks() {
+            let manager = graph.stages.get(&fork.stage).and_then(|stage| stage.manager.as_ref());
+            graph = manager.map_or(graph, |manager| &manager.child);
+        }
+        graph
+    }
+
     pub fn is_started(&self) -> bool {
-        self.cursor.terms.is_some()
+        self.totals.terms.is_some()
     }
 
     /// How the run ended, once it has.
     pub fn ending(&self) -> Option<&Ending> {
-        match &self.cursor.stand {
-            Stand::Ended(ending) => Some(ending),
-            _ => None,
-        }
+        self.totals.ending.as_ref()
     }
 
-    /// The run's context (5.1).
-    pub fn context(&self) -> &BTreeMap<String, String> {
-        &self.context
+    /// The run's seed, once it has started.
+    pub fn seed(&self) -> Option<u64> {
+        self.totals.terms.as_ref().map(|terms| terms.seed)
+    }
+
+    /// The main line's context (5.1).
+    pub fn context(&self) -> &Context {
+        &self.main().context
+    }
+
+    /// A branch's context; the main line's where there is no such branch any more.
+    pub fn context_of(&self, branch: &Branch) -> &Context {
+        &self.lanes.get(branch).unwrap_or_else(|| self.main()).context
     }
 
     /// What all finished attempts cost together.
     pub fn spend(&self) -> Spend {
-        self.cursor.spend
+        self.totals.spend
     }
 
     /// Attempts started so far, at all stages.
     pub fn attempts(&self) -> u32 {
-        self.cursor.attempts
+        self.totals.attempts
     }
 
     /// When the latest event happened.
     pub fn latest(&self) -> Timestamp {
-        self.cursor.latest
+        self.totals.latest
     }
 
-    /// Where the run stands; nothing before it has started.
+    /// Where the main line stands; nothing before it has started.
     pub fn current(&self) -> Option<Current> {
-        let cursor = &self.cursor;
-        cursor.terms.as_ref()?;
-        let phase = match &cursor.stand {
-            Stand::Ended(_) => Phase::Ended,
+        self.is_started().then(|| self.stands(&Branch::MAIN, self.main()))
+    }
+
+    /// Where every branch stands, the main line first; nothing before it has started.
+    pub fn branches(&self) -> impl Iterator<Item = Current> {
+        let lanes = self.lanes.iter().filter(|_| self.is_started());
+        lanes.map(|(branch, lane)| self.stands(branch, lane))
+    }
+
+    fn stands(&self, branch: &Branch, lane: &Lane) -> Current {
+        let phase = match &lane.stand {
+            _ if self.totals.ending.is_some() => Phase::Ended,
             Stand::Asked { question, .. } => Phase::Asking { question: Arc::clone(question) },
             Stand::Retrying { until } => Phase::Retrying { until: *until },
-            Stand::Started { .. } if self.role() == Role::Work => Phase::Performing,
+            Stand::Started { deadline } => match lane.role() {
+                Role::Work => Phase::Performing,
+                Role::Wait => Phase::Pausing { until: deadline.unwrap_or(lane.since) },
+                _ => Phase::Deciding,
+            },
+            Stand::Forked { .. } | Stand::Watching { .. } => Phase::Joining,
+            Stand::Queued | Stand::Over(_) => Phase::Resting,
             _ => Phase::Deciding,
         };
-        Some(Current {
-            stage: self.plan.steps[cursor.at].id.clone(),
-            visit: cursor.visit,
-            attempt: cursor.attempt,
-            since: cursor.since,
+        Current {
+            branch: branch.clone(),
+            stage: lane.step().id.clone(),
+            visit: lane.visit,
+            attempt: lane.attempt,
+            since: lane.since,
             phase,
-        })
+        }
     }
 
-    /// How often the run has entered a stage; 0 for a stage that the graph does not have.
+    /// How often the main line has entered a stage; 0 for a stage that the graph does not have.
     pub fn visits(&self, stage: &StageId) -> u32 {
         self.record(stage).map_or(0, |record| record.visits)
     }
 
-    /// The last outcome that a stage recorded; skipped and retried attempts record none.
+    /// The last outcome that a stage of the main line recorded, and of a goal gate in branches that
+    /// have met, the worst; skipped and retried attempts record none.
     pub fn outcome(&self, stage: &StageId) -> Option<&Outcome> {
         self.record(stage)?.outcome.as_deref()
     }
 
-    pub(crate) fn action(&self) -> ActionId {
-        let Cursor { at, visit, attempt, .. } = self.cursor;
+    /// The stages that a branch went through most recently, oldest first, with what became of them.
+    pub fn recent(&self, branch: &Branch) -> impl Iterator<Item = (&StageId, &Outcome)> {
+        let lane = self.lanes.get(branch);
+        lane.into_iter().flat_map(|lane| {
+            let recent = lane.recent.iter();
+            recent.map(|(step, outcome)| (&lane.plan.steps[*step].id, outcome.as_ref()))
+        })
+    }
+
+    /// How a branch came to its current stage: the stage before it, and the position of the edge in
+    /// [`Graph::edges`] of [`State::graph_of`] where it was an edge.
+    pub fn came_by(&self, branch: &Branch) -> Option<(&StageId, Option<usize>)> {
+        let lane = self.lanes.get(branch)?;
+        let (from, way) = lane.came?;
+        let step = &lane.plan.steps[from];
+        Some((&step.id, way.map(|way| step.ways[way].edge)))
+    }
+
+    pub(crate) fn main(&self) -> &Lane {
+        &self.lanes[&Branch::MAIN]
+    }
+
+    pub(crate) fn action(&self, branch: &Branch, lane: &Lane) -> ActionId {
         ActionId {
             run: self.run.clone(),
-            branch: base::Branch::MAIN,
-            stage: self.plan.steps[at].id.clone(),
-            visit,
-            attempt,
+            branch: branch.clone(),
+            stage: lane.step().id.clone(),
+            visit: lane.visit,
+            attempt: lane.attempt,
         }
     }
 
-    pub(crate) fn role(&self) -> Role {
-        self.plan.steps[self.cursor.at].role
+    /// The branches that one lane's current stage opened, in their order.
+    pub(crate) fn children<'a>(
+        &'a self,
+        branch: &'a Branch,
+    ) -> impl Iterator<Item = (&'a Branch, &'a Lane)> {
+        let depth = branch.forks().len() + 1;
+        let inside = self.lanes.range(branch.clone()..).skip(1);
+        inside
+            .take_while(|(other, _)| other.is_inside(branch))
+            .filter(move |(other, _)| other.forks().len() == depth)
+    }
+
+    /// When the run's wall clock runs out; never while people are asked and nothing else can go on,
+    /// while a ship is under way (its result must be known), or where the limit is beyond all time.
+    pub(crate) fn wall_deadline(&self) -> Option<Timestamp> {
+        let terms = self.totals.terms.as_ref()?;
+        let limit = terms.limits.wall_ms_max;
+        let end = terms.at.0.saturating_add(limit).saturating_add(self.totals.paused_ms);
+        let counts = self.totals.paused_since.is_none() && !self.is_shipping();
+        (counts && end < EXACT_MAX).then_some(Timestamp(end))
+    }
+
+    /// Whether a ship is under way.
+    pub(crate) fn is_shipping(&self) -> bool {
+        self.lanes.values().any(Lane::is_shipping)
+    }
+
+    pub(crate) fn lane_mut(&mut self, branch: &Branch) -> &mut Lane {
+        self.lanes.get_mut(branch).expect("an event speaks of a branch that is open")
     }
 
     fn record(&self, stage: &StageId) -> Option<&Record> {
-        self.plan.number(stage).map(|number| &self.records[number])
+        self.main().record(self.plan.number(stage)?)
+    }
+
+    fn is_paused(&self) -> bool {
+        let mut asked = false;
+        for lane in self.lanes.values() {
+            match lane.stand {
+                Stand::Asked { .. } => asked = true,
+                Stand::Forked { .. }
+                | Stand::Watching { .. }
+                | Stand::Queued
+                | Stand::Over(_)
+                | Stand::New => {}
+                _ => return false,
+            }
+        }
+        asked
     }
 }
 
@@ -216,235 +298,110 @@ impl State {
 /// # Panics
 /// When the event cannot follow the state: such a ledger was not written by this engine.
 pub fn apply(state: &mut State, event: &Event) {
-    state.cursor.apply(&state.plan, event);
-    let at = state.cursor.at;
-    match event {
-        Event::RunStarted { .. } => state.context.clone_from(&state.plan.initial),
-        Event::EdgeTaken { restart: true, .. } => {
-            state.context.clone_from(&state.plan.initial);
-            state.records.iter_mut().for_each(|record| record.outcome = None);
-        }
-        Event::StageStarted { visit, attempt, .. }
-        | Event::QuestionAsked { visit, attempt, .. } => {
-            state.records[at].visits = *visit;
-            state.records[at].attempt = *attempt;
-        }
-        Event::StageFinished { outcome, .. } if is_recorded(outcome.status) => {
-            state.records[at].outcome = Some(Arc::clone(outcome));
-        }
-        _ => {}
+    let at = event.at();
+    let totals = &mut state.totals;
+    assert!(at >= totals.latest, "an event happened before the one that it follows");
+    assert!(totals.ending.is_none(), "an event follows the end of its run");
+    if let Event::RunStarted { intent, graph, seed, limits, .. } = event {
+        assert!(totals.terms.is_none(), "a run starts twice");
+        let (intent, graph, seed, limits) = (*intent, *graph, *seed, *limits);
+        totals.terms = Some(Arc::new(Terms { intent, graph, seed, limits, at }));
+        let main = state.lanes.get_mut(&Branch::MAIN).expect("there always is a main line");
+        main.begin(at);
+    } else {
+        assert!(totals.terms.is_some(), "an event comes before the start of its run");
+        state.apply_started(event);
     }
-    let context = &mut state.context;
-    context_changes(&state.plan, at, event, &mut |key, value| match value {
-        None => drop(context.remove(&*key)),
-        Some(value) => match context.get_mut(&*key) {
-            // Most keys are written at every stage: their buffers are kept.
-            Some(old) => {
-                old.clear();
-                old.push_str(value);
-            }
-            None => drop(context.insert(key.into_owned(), value.to_owned())),
-        },
-    });
-    // No condition is read between this and the end of the next attempt, which takes it back, so
-    // that deciding need not see it.
-    if let Event::RetryScheduled { stage, attempt, .. } = event {
-        context.insert(retry_count(stage).into_owned(), (attempt - 1).to_string());
-    }
-}
-
-/// Whether an attempt with this status is its stage's outcome (5.2).
-pub(crate) fn is_recorded(status: Status) -> bool {
-    !matches!(status, Status::Retry | Status::Skipped)
-}
-
-/// What an event writes into the context, or removes from it, in order; later writes win. A restart
-/// is not told here: it sets the whole context back. `near` is the stage that the event most likely
-/// speaks of.
-pub(crate) fn context_changes<'e>(
-    plan: &Plan,
-    near: usize,
-    event: &'e Event,
-    write: &mut dyn FnMut(Cow<'e, str>, Option<&'e str>),
-) {
-    let step_of = |stage| plan.number_near(near, stage).map(|number| &plan.steps[number]);
-    match event {
-        Event::StageStarted { stage, .. } => {
-            write("current_node".into(), Some(stage.as_str()));
-            // Whoever may change the build takes away what was proved of the build before.
-            if step_of(stage).is_some_and(|s| matches!(s.handler, Handler::Agent | Handler::Tool)) {
-                write(LEVEL.into(), None);
-                write(LEVEL_REASON.into(), None);
-            }
-        }
-        Event::StageFinished { stage, attempt, outcome, .. } if is_recorded(outcome.status) => {
-            for (key, value) in &outcome.context {
-                write(key.into(), Some(value));
-            }
-            write("outcome".into(), Some(outcome.status.as_str()));
-            if let Some(label) = &outcome.preferred_label {
-                write("preferred_label".into(), Some(label));
-            }
-            if step_of(stage).is_some_and(|s| matches!(s.role, Role::Work | Role::Human)) {
-                write("last_stage".into(), Some(stage.as_str()));
-            }
-            if *attempt > 1 {
-                write(retry_count(stage), None);
-            }
+    let paused = state.is_paused();
+    let totals = &mut state.totals;
+    totals.latest = at;
+    match (totals.paused_since, paused) {
+        (None, true) => totals.paused_since = Some(at),
+        (Some(since), false) => {
+            totals.paused_ms = totals.paused_ms.saturating_add(at.0.saturating_sub(since.0));
+            totals.paused_since = None;
         }
         _ => {}
     }
 }
 
-fn retry_count(stage: &StageId) -> Cow<'static, str> {
-    format!("internal.retry_count.{stage}").into()
-}
-
-impl Cursor {
-    fn new() -> Self {
-        Self {
-            terms: None,
-            at: 0,
-            visit: 0,
-            attempt: 0,
-            since: Timestamp::default(),
-            stand: Stand::New,
-            attempts: 0,
-            routed: 0,
-            spend: Spend::default(),
-            paused_ms: 0,
-            resumed_at: Timestamp::default(),
-            latest: Timestamp::default(),
-            last: None,
-        }
-    }
-
-    /// When the run's wall clock runs out; never while a person is asked, while a ship is under way
-    /// (its result must be known), or where the limit is beyond all time.
-    pub(crate) fn wall_deadline(&self, plan: &Plan) -> Option<Timestamp> {
-        let terms = self.terms.as_ref()?;
-        let asked = matches!(self.stand, Stand::Asked { .. });
-        let end =
-            terms.at.0.saturating_add(terms.limits.wall_ms_max).saturating_add(self.paused_ms);
-        (!asked && !self.is_shipping(plan) && end < EXACT_MAX).then_some(Timestamp(end))
-    }
-
-    /// Whether a ship is under way.
-    pub(crate) fn is_shipping(&self, plan: &Plan) -> bool {
-        matches!(self.stand, Stand::Started { .. }) && plan.steps[self.at].handler == Handler::Ship
-    }
-
-    pub(crate) fn apply(&mut self, plan: &Plan, event: &Event) {
-        let at = event.at();
-        assert!(at >= self.latest, "an event happened before the one that it follows");
-        assert!(!matches!(self.stand, Stand::Ended(_)), "an event follows the end of its run");
-        if let Event::RunStarted { intent, graph, seed, limits, .. } = event {
-            assert!(self.terms.is_none(), "a run starts twice");
-            let (intent, graph, seed, limits) = (*intent, *graph, *seed, *limits);
-            self.terms = Some(Arc::new(Terms { intent, graph, seed, limits, at }));
-            self.at = plan.start;
-            self.stand = Stand::Entering;
-        } else {
-            assert!(self.terms.is_some(), "an event comes before the start of its run");
-            self.apply_started(plan, event, at);
-        }
-        self.latest = at;
-        if !matches!(event, Event::RunResumed { .. } | Event::RunEnded { .. }) {
-            self.since = at;
-        }
-    }
-
-    fn apply_started(&mut self, plan: &Plan, event: &Event, now: Timestamp) {
+impl State {
+    fn apply_started(&mut self, event: &Event) {
+        let branch = event.branch();
         match event {
             Event::RunStarted { .. } => unreachable!("the caller has taken it"),
-            Event::RunResumed { away_ms, .. } => self.resume(*away_ms, now),
-            Event::StageStarted { stage, visit, attempt, deadline, .. } => {
-                self.expect(plan, stage, None);
-                (self.visit, self.attempt) = (*visit, *attempt);
-                self.attempts = self.attempts.saturating_add(1);
-                if plan.steps[self.at].role == Role::Work {
-                    self.routed = 0;
-                }
-                self.stand = Stand::Started { deadline: *deadline };
+            Event::RunResumed { away_ms, at } => return self.resume(*away_ms, *at),
+            Event::RunEnded { ending, .. } => {
+                self.totals.ending = Some(ending.clone());
+                return;
             }
-            Event::StageFinished { stage, visit, attempt, outcome, .. } => {
-                self.expect(plan, stage, Some((*visit, *attempt)));
-                self.end_question(now);
-                self.spend += outcome.spend;
-                if outcome.status != Status::Retry {
-                    self.last = Some(Arc::clone(outcome));
-                }
-                self.stand = Stand::Finished { outcome: Arc::clone(outcome) };
+            Event::StageStarted { .. } => {
+                self.totals.attempts = self.totals.attempts.saturating_add(1);
             }
-            Event::RetryScheduled { stage, visit, attempt, until, .. } => {
-                self.expect(plan, stage, Some((*visit, attempt - 1)));
-                self.attempt = *attempt;
-                self.stand = Stand::Retrying { until: *until };
+            Event::StageFinished { outcome, .. } => {
+                self.totals.spend += outcome.spend;
+                self.close(branch, is_recorded(outcome.status));
             }
-            Event::EdgeTaken { from, to, .. } => {
-                self.expect(plan, from, None);
-                self.at =
-                    plan.number_after(self.at, to).expect("an edge leads to a stage of its graph");
-                (self.visit, self.attempt) = (0, 0);
-                self.routed += 1;
-                self.stand = Stand::Entering;
+            Event::BranchesOpened { visit, attempt, to, at, .. } => {
+                self.open(branch, *visit, *attempt, to, *at);
             }
-            Event::QuestionAsked { stage, visit, attempt, question, deadline, .. } => {
-                self.expect(plan, stage, None);
-                (self.visit, self.attempt) = (*visit, *attempt);
-                let question = Arc::clone(question);
-                self.routed = 0;
-                self.stand = Stand::Asked { question, deadline: *deadline };
+            Event::BranchEnded { status, note, arrived, .. } => {
+                let lane = self.lane_mut(branch);
+                let arrived = arrived.as_ref().and_then(|stage| lane.plan.number(stage));
+                let (status, note) = (*status, note.clone());
+                lane.stand = Stand::Over(Arc::new(Ended { status, note, arrived }));
+                self.fill(&branch.parent().expect("the main line ends with its run"));
             }
-            Event::QuestionAnswered { stage, visit, attempt, choice, by, .. } => {
-                self.expect(plan, stage, Some((*visit, *attempt)));
-                self.end_question(now);
-                self.stand = Stand::Answered { choice: choice.clone(), by: by.clone() };
-            }
-            Event::RunEnded { ending, .. } => self.stand = Stand::Ended(ending.clone()),
+            Event::ChildObserved { steer: Some(text), .. } => self.steer(branch, text),
+            _ => {}
         }
+        let lane = self.lane_mut(branch);
+        lane.apply(event);
+        lane.since = event.at();
     }
 
     fn resume(&mut self, away_ms: u64, now: Timestamp) {
-        self.resumed_at = now;
-        match &mut self.stand {
-            // The whole time of a question is left out when it ends.
-            Stand::Asked { .. } => return,
-            Stand::Started { deadline: Some(deadline) } => {
+        self.totals.resumed_at = now;
+        // The whole time of a question is left out when it ends.
+        if self.totals.paused_since.is_none() {
+            self.totals.paused_ms = self.totals.paused_ms.saturating_add(away_ms);
+        }
+        for lane in self.lanes.values_mut() {
+            let is_pause = lane.role() == Role::Wait;
+            if let Stand::Started { deadline: Some(deadline) }
+            | Stand::Forked { deadline: Some(deadline) }
+            | Stand::Watching { deadline: Some(deadline), .. } = &mut lane.stand
+                && !is_pause
+            {
                 deadline.0 = deadline.0.saturating_add(away_ms).min(EXACT_MAX);
             }
-            _ => {}
         }
-        self.paused_ms = self.paused_ms.saturating_add(away_ms);
-    }
-
-    fn end_question(&mut self, now: Timestamp) {
-        if matches!(self.stand, Stand::Asked { .. }) {
-            self.paused_ms = self.paused_ms.saturating_add(now.0.saturating_sub(self.since.0));
-        }
-    }
-
-    fn expect(&self, plan: &Plan, stage: &StageId, attempt: Option<(u32, u32)>) {
-        assert!(plan.steps[self.at].id == *stage, "an event speaks of a stage that is not current");
-        let same = attempt.is_none_or(|attempt| attempt == (self.visit, self.attempt));
-        assert!(same, "an event speaks of an attempt that is not current");
     }
 }
 
 /// For showing: what a person or a program wants to know of a run, without its graph.
 impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ids = self.plan.steps.iter().map(|step| &step.id);
-        let stages: BTreeMap<&StageId, &Record> = ids.zip(&self.records).collect();
-        let mut fields = serializer.serialize_struct("State", 8)?;
+        let main = self.main();
+        let none = Record::default();
+        let steps = self.plan.steps.iter().enumerate();
+        let stages: BTreeMap<&StageId, &Record> =
+            steps.map(|(n, step)| (&step.id, main.record(n).unwrap_or(&none))).collect();
+        let branches: Vec<Current> =
+            self.branches().filter(|current| !current.branch.is_main()).collect();
+        let fields_count = if branches.is_empty() { 8 } else { 9 };
+        let mut fields = serializer.serialize_struct("State", fields_count)?;
         fields.serialize_field("run", &self.run)?;
         fields.serialize_field("current", &self.current())?;
+        if !branches.is_empty() {
+            fields.serialize_field("branches", &branches)?;
+        }
         fields.serialize_field("ending", &self.ending())?;
         fields.serialize_field("spend", &self.spend())?;
         fields.serialize_field("attempts", &self.attempts())?;
         fields.serialize_field("latest", &self.latest())?;
         fields.serialize_field("stages", &stages)?;
-        fields.serialize_field("context", &self.context)?;
+        fields.serialize_field("context", self.context())?;
         fields.end()
     }
 }

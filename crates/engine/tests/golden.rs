@@ -224,16 +224,3 @@ fn a_restart_forgets_outcomes_and_context_but_counts_on() {
         p -> s [condition="outcome=partial_success", loop_restart=true] s -> e }"#;
     assert_snapshot!(check(dot, "partial_success=5"));
 }
-
-#[test]
-fn what_cannot_run_yet_is_refused_at_the_start() {
-    let dot = r#"digraph { start [shape=Mdiamond] f [shape=component] e [shape=Msquare]
-        start -> f -> e }"#;
-    let graph = pipeline::parse("test.dot", dot).graph.unwrap();
-    let state = State::new(RunId::new("run-1").unwrap(), Arc::new(graph));
-    let refusal = decide(&state, &start(1, LIMITS), Timestamp(0)).unwrap_err();
-    assert_snapshot!(
-        refusal,
-        @"pipeline cannot run: stage `f` needs handler `Parallel`, which this version does not perform: take the stage out, or use a version that does"
-    );
-}

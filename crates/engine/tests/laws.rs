@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use base::{ActionId, RunId, Timestamp};
+use base::{ActionId, Branch, Fork, RunId, Timestamp};
 use engine::{
-    Action, CONTEXT_KEYS_MAX, Event, Input, Outcome, Phase, State, Status, apply, decide, pending,
+    Action, BRANCHES_MAX, CONTEXT_KEYS_MAX, Event, Input, Outcome, Phase, RunLimits, State, Status,
+    apply, decide, pending,
 };
 use pipeline::Handler;
 use proptest::prelude::*;
-use simulator::{Draw, LIMITS, Listed, pipeline, start};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use simulator::{Draw, LIMITS, Listed, World, is_forked, is_ordered, pipeline, start};
 
 /// Inputs that one run may take; [`LIMITS`] bounds it far below.
 const TURNS_MAX: usize = 1_000;
@@ -115,13 +118,15 @@ proptest! {
         let state = course(choices, |state, _, events| {
             // What is spent before an attempt starts is within the limits; one attempt may pass them.
             for event in events {
-                if let Event::StageStarted { attempt, stage, .. } = event {
-                    let stage = &state.graph().stages[stage];
+                if let Event::StageStarted { branch, attempt, stage, .. } = event {
+                    let stage = &state.graph_of(branch).stages[stage];
                     assert!(*attempt <= stage.retry.attempts_max);
                 }
             }
             assert!(state.attempts() <= LIMITS.attempts_max);
-            assert!(state.spend().tokens().0 <= LIMITS.tokens_max + 3_000);
+            let under_way = u64::try_from(state.branches().count()).unwrap();
+            assert!(state.spend().tokens().0 <= LIMITS.tokens_max + 3_000 * under_way);
+            assert!(state.branches().count() <= BRANCHES_MAX);
             assert!(state.context().len() <= CONTEXT_KEYS_MAX);
         });
         for (id, stage) in &state.graph().stages {
@@ -133,18 +138,19 @@ proptest! {
     fn evidence_comes_only_from_the_factory(choices in choices()) {
         course(choices, |state, input, events| {
             let Input::Finished { action, .. } = input else { return };
-            let handler = &state.graph().stages[&action.stage].handler;
+            let handler = &state.graph_of(&action.branch).stages[&action.stage].handler;
             for event in events {
-                let Event::StageFinished { stage, outcome, .. } = event else { continue };
+                let Event::StageFinished { branch, stage, outcome, .. } = event else { continue };
                 let own = matches!(
                     handler,
                     Handler::Check | Handler::Prove | Handler::Attack | Handler::Ship
                 );
                 let forged = outcome.context.keys().any(|key| key.contains("factory."));
-                assert!(own || *stage != action.stage || !forged, "{outcome:?}");
+                let other = (branch, stage) != (&action.branch, &action.stage);
+                assert!(own || other || !forged, "{outcome:?}");
                 assert!(!outcome.context.contains_key("graph.goal"));
             }
-            assert_eq!(state.context()["graph.goal"], "hold");
+            assert_eq!(state.context().get("graph.goal"), Some("hold"));
         });
     }
 
@@ -154,12 +160,97 @@ proptest! {
             let Some(current) = state.current() else { return };
             let stage = current.stage.clone();
             let told = (visit, attempt);
-            let action = ActionId { run: run(), branch: base::Branch::MAIN, stage, visit, attempt };
+            let branch = Branch::MAIN;
+            let action = ActionId { run: run(), branch, stage, visit, attempt };
             let now = state.latest();
             let input = Input::Finished { action, outcome: Outcome::new(Status::Success, "") };
             let is_under_way = current.phase == Phase::Performing && told == (current.visit, current.attempt);
             let decided = decide(state, &input, now);
             assert!(is_under_way || decided.is_err() || decided == Ok(Vec::new()), "{decided:?}");
         });
+    }
+
+    #[test]
+    fn no_order_of_results_changes_what_a_run_comes_to(seed in any::<u64>(), orders in choices()) {
+        let seeds = (0..1_000).map(|n| seed.wrapping_add(n));
+        let mut graphs = seeds.map(|seed| pipeline(&mut ChaCha8Rng::seed_from_u64(seed)));
+        // Whose success is the first is a matter of time.
+        let graph = graphs.find(|graph| is_forked(graph) && is_ordered(graph));
+        let graph = Arc::new(graph.expect("a tenth of all pipelines are of this kind"));
+        let first = at_will(&graph, |_| 0);
+        let mut orders = Listed::new(orders);
+        let other = at_will(&graph, |count| orders.below(count));
+        prop_assert_eq!(first.ending(), other.ending());
+        prop_assert_eq!(first.context(), other.context());
+        for stage in graph.stages.keys() {
+            prop_assert_eq!(first.outcome(stage), other.outcome(stage));
+        }
+    }
+
+    #[test]
+    fn a_foreign_branch_is_never_open(choices in choices(), fork in any::<[u8; 4]>()) {
+        course(choices, |state, _, _| {
+            let Some(current) = state.current() else { return };
+            let [visit, attempt, index, up] = fork.map(|n| u32::from(n % 4));
+            let fork = Fork { stage: current.stage.clone(), visit, attempt, index };
+            let Some(branch) = Branch::MAIN.fork(fork) else { return };
+            if state.branches().any(|open| open.branch == branch) {
+                return;
+            }
+            let action = ActionId { run: run(), branch, stage: current.stage, visit: up, attempt: up };
+            let input = Input::Finished { action, outcome: Outcome::new(Status::Success, "") };
+            let decided = decide(state, &input, state.latest());
+            assert!(decided.is_err() || decided == Ok(Vec::new()), "{decided:?}");
+        });
+    }
+}
+
+/// A run of which all that is asked for is done, each time in the order that `choose` says.
+fn at_will(graph: &Arc<pipeline::Graph>, mut choose: impl FnMut(u32) -> u32) -> State {
+    // No bound of the whole run may stand in the way: which branch meets it is a matter of time.
+    let limits = RunLimits {
+        tokens_max: u64::MAX,
+        micro_usd_max: u64::MAX,
+        wall_ms_max: u64::MAX,
+        attempts_max: u32::MAX,
+    };
+    let world = World { seed: 5 };
+    let mut state = State::new(run(), Arc::clone(graph));
+    let mut input = start(7, limits);
+    let mut now = Timestamp(1_000);
+    for _ in 0..100 * TURNS_MAX {
+        for event in decide(&state, &input, now).expect("the input fits") {
+            apply(&mut state, &event);
+        }
+        if state.ending().is_some() {
+            return state;
+        }
+        let actions = pending(&state);
+        let done: Vec<Input> = actions.iter().filter_map(|action| done(world, action)).collect();
+        let count = u32::try_from(done.len()).expect("branches are few");
+        input = match (done.is_empty(), actions.last()) {
+            (false, _) => done[choose(count) as usize].clone(),
+            (true, Some(Action::Wait { until })) => {
+                now = now.max(*until);
+                Input::TimePassed
+            }
+            _ => panic!("nothing is pending: {:?}", state.current()),
+        };
+    }
+    panic!("the run did not end: {:?}", state.current());
+}
+
+fn done(world: World, action: &Action) -> Option<Input> {
+    match action {
+        Action::Perform { id, .. } => {
+            let outcome = world.perform(id);
+            let outcome = outcome.unwrap_or_else(|| Outcome::new(Status::Fail, "went away"));
+            Some(Input::Finished { action: id.clone(), outcome })
+        }
+        Action::Ask { id, question, .. } => {
+            let choice = world.answer(id, question).unwrap_or_else(|| question.choices[0].clone());
+            Some(Input::Answered { action: id.clone(), choice, by: "somebody".to_owned() })
+        }
+        Action::Wait { .. } => None,
     }
 }

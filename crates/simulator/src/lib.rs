@@ -12,6 +12,6 @@ mod world;
 
 pub use draw::{Draw, Listed};
 pub use machine::{Chaos, Defect, Run, Violation, check_schedule, simulate};
-pub use pipelines::{linear, looping, pipeline};
+pub use pipelines::{is_forked, is_ordered, linear, looping, pipeline};
 pub use story::story;
 pub use world::{LIMITS, World, start};

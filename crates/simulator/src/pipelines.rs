@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::StageId;
-use pipeline::{Backoff, Edge, Graph, Handler, Retry, Stage, Value};
+use pipeline::{
+    Backoff, Edge, FanOut, Graph, Handler, Join, Manager, OnFailure, Retry, Stage, Value,
+};
 
 use crate::draw::Draw;
 
@@ -27,33 +29,63 @@ const CONDITIONS: [&str; 10] = [
 
 pub(crate) const LABELS: [&str; 4] = ["", "Go", "[B] Back", "Again"];
 
-/// A pipeline with every kind of stage that the engine runs, loops, dead ends and goal gates
-/// included.
+/// Branches inside each other, and children inside each other, in a random pipeline.
+const DEPTH_MAX: u32 = 2;
+
+/// A pipeline with every kind of stage that the engine runs; loops, dead ends, goal gates, branches
+/// inside branches and managers included.
 pub fn pipeline(draw: &mut impl Draw) -> Graph {
-    let count = 1 + draw.below(STAGES_MAX);
-    let ids: Vec<StageId> = (0..count).map(|n| id(&format!("s{n}"))).collect();
+    random(draw, "s", 0)
+}
+
+/// Whether what a run of the pipeline comes to is the same in whatever order its branches end: all of
+/// them are waited for, and no manager loses patience.
+pub fn is_ordered(graph: &Graph) -> bool {
+    graph.stages.values().all(|stage| {
+        let fork = stage.fan_out.as_ref();
+        let all = fork.is_none_or(|fork| {
+            fork.join == Join::WaitAll && fork.on_failure != OnFailure::FailFast
+        });
+        let manager = stage.manager.as_ref();
+        all && manager.is_none_or(|m| m.stop.is_empty() && is_ordered(&m.child))
+            && (stage.timeout.is_none() || fork.is_none() && manager.is_none())
+    })
+}
+
+/// Whether it has branches or children at all.
+pub fn is_forked(graph: &Graph) -> bool {
+    graph.stages.values().any(|stage| stage.fan_out.is_some() || stage.manager.is_some())
+}
+
+fn random(draw: &mut impl Draw, prefix: &str, depth: u32) -> Graph {
+    let count = 1 + draw.below(if depth == 0 { STAGES_MAX } else { 3 });
+    let ids: Vec<StageId> = (0..count).map(|n| id(&format!("{prefix}{n}"))).collect();
     let (first, last) = (id("start"), id("exit"));
-    let mut stages = vec![stage(&first, Handler::Start), stage(&last, Handler::Exit)];
+    let mut parts = Parts {
+        stages: vec![stage(&first, Handler::Start), stage(&last, Handler::Exit)],
+        edges: Vec::new(),
+    };
     let all: Vec<StageId> = ids.iter().chain([&last]).cloned().collect();
     for id in &ids {
-        stages.push(random_stage(draw, id, &all));
+        let random = random_stage(draw, id, &all, depth);
+        parts.stages.push(random);
     }
-    let mut edges = vec![edge(&first, &ids[0], "", "")];
+    parts.edges.push(edge(&first, &ids[0], "", ""));
     for (n, from) in ids.iter().enumerate() {
         // Mostly onwards, so that many runs reach the exit.
         if !draw.percent(10) {
-            edges.push(edge(from, &all[n + 1], "", ""));
+            if draw.percent(20) {
+                parts.fork(draw, from, &all[n + 1], &all, &format!("{prefix}{n}"), depth);
+            } else {
+                parts.edges.push(edge(from, &all[n + 1], "", ""));
+            }
         }
         for _ in 0..draw.below(3) {
             let to = draw.one(&all).clone();
-            let condition = if draw.percent(70) { *draw.one(&CONDITIONS) } else { "" };
-            let label = draw.one::<&str>(&LABELS);
-            let mut way = edge(from, &to, label, condition);
-            way.weight = i64::from(draw.below(3));
-            way.loop_restart = draw.percent(5);
-            edges.push(way);
+            parts.way(draw, from, &to);
         }
     }
+    let Parts { mut stages, mut edges } = parts;
     for stage in stages.iter_mut().filter(|stage| stage.handler == Handler::Human) {
         separate_choices(stage, &mut edges);
     }
@@ -63,6 +95,92 @@ pub fn pipeline(draw: &mut impl Draw) -> Graph {
         graph.attributes.insert("retry_target".to_owned(), target);
     }
     graph
+}
+
+/// A graph that grows.
+struct Parts {
+    stages: Vec<Stage>,
+    edges: Vec<Edge>,
+}
+
+impl Parts {
+    /// Branches between two stages, which meet at a fan-in or at the second of them.
+    fn fork(
+        &mut self,
+        draw: &mut impl Draw,
+        from: &StageId,
+        to: &StageId,
+        all: &[StageId],
+        name: &str,
+        depth: u32,
+    ) {
+        let fan = id(&format!("{name}_fan"));
+        let mut fork = stage(&fan, Handler::Parallel);
+        fork.visits_max = 2;
+        let meets = if draw.percent(15) {
+            to.clone()
+        } else {
+            let fan_in = id(&format!("{name}_in"));
+            self.stages.push(stage(&fan_in, Handler::FanIn));
+            self.edges.push(edge(&fan_in, to, "", ""));
+            fan_in
+        };
+        let join = *draw.one(&[
+            Join::WaitAll,
+            Join::WaitAll,
+            Join::WaitAll,
+            Join::FirstSuccess,
+            Join::KOfN(2),
+            Join::Quorum(50),
+        ]);
+        let on_failure = if draw.percent(20) {
+            *draw.one(&[OnFailure::FailFast, OnFailure::Ignore])
+        } else {
+            OnFailure::Continue
+        };
+        let branches_max = 1 + draw.below(3);
+        fork.fan_out = Some(FanOut { join, on_failure, branches_max, meets: Some(meets.clone()) });
+        fork.timeout = draw.percent(10).then(|| Duration::from_secs(900));
+        fork.retry.attempts_max = 1 + draw.below(2);
+        self.stages.push(fork);
+        self.edges.push(edge(from, &fan, "", ""));
+        for branch in 0..1 + draw.below(3) {
+            let names = (0..1 + draw.below(2)).map(|n| id(&format!("{name}_b{branch}_{n}")));
+            let row: Vec<StageId> = names.collect();
+            self.edges.push(edge(&fan, &row[0], "", ""));
+            for (n, stage_id) in row.iter().enumerate() {
+                let next = row.get(n + 1).unwrap_or(&meets);
+                let mut random = random_stage(draw, stage_id, &row, depth + 1);
+                if random.handler == Handler::Ship {
+                    random.handler = Handler::Agent;
+                }
+                self.stages.push(random);
+                if depth + 1 < DEPTH_MAX && draw.percent(15) {
+                    let inner = format!("{name}_{branch}{n}");
+                    self.fork(draw, stage_id, next, all, &inner, depth + 1);
+                } else if !draw.percent(10) {
+                    self.edges.push(edge(stage_id, next, "", ""));
+                }
+                if draw.percent(30) {
+                    let to = draw.one(&row).clone();
+                    self.way(draw, stage_id, &to);
+                }
+                if draw.percent(5) {
+                    let to = draw.one(all).clone();
+                    self.way(draw, stage_id, &to);
+                }
+            }
+        }
+    }
+
+    fn way(&mut self, draw: &mut impl Draw, from: &StageId, to: &StageId) {
+        let condition = if draw.percent(70) { *draw.one(&CONDITIONS) } else { "" };
+        let label = draw.one::<&str>(&LABELS);
+        let mut way = edge(from, to, label, condition);
+        way.weight = i64::from(draw.below(3));
+        way.loop_restart = draw.percent(5);
+        self.edges.push(way);
+    }
 }
 
 /// `stages` agents in a row.
@@ -98,11 +216,27 @@ pub fn looping() -> Graph {
     graph(stages, edges)
 }
 
-fn random_stage(draw: &mut impl Draw, id: &StageId, all: &[StageId]) -> Stage {
-    use Handler::{Agent, Attack, Check, Conditional, Human, Prove, Ship, Tool};
-    let handlers =
-        [Agent, Agent, Tool, Check, Prove, Prove, Attack, Ship, Ship, Conditional, Human];
+fn random_stage(draw: &mut impl Draw, id: &StageId, all: &[StageId], depth: u32) -> Stage {
+    use Handler::{Agent, Attack, Check, Conditional, Human, ManagerLoop, Prove, Ship, Tool, Wait};
+    let handlers = [
+        Agent,
+        Agent,
+        Tool,
+        Check,
+        Prove,
+        Prove,
+        Attack,
+        Ship,
+        Ship,
+        Conditional,
+        Human,
+        Wait,
+        ManagerLoop,
+    ];
     let mut stage = stage(id, draw.one(&handlers).clone());
+    if stage.handler == ManagerLoop && depth >= DEPTH_MAX {
+        stage.handler = Agent;
+    }
     stage.retry.attempts_max = 1 + draw.below(3);
     stage.retry.backoff.jitter = draw.percent(50);
     stage.visits_max = 1 + draw.below(4);
@@ -115,6 +249,21 @@ fn random_stage(draw: &mut impl Draw, id: &StageId, all: &[StageId]) -> Stage {
         // Kept only if an edge leads there.
         let target = Value::String(draw.one(all).to_string());
         stage.attributes.insert("human.default_choice".to_owned(), target);
+    }
+    stage.pause =
+        (stage.handler == Wait).then(|| Duration::from_millis(u64::from(draw.below(9_000))));
+    if stage.handler == ManagerLoop {
+        stage.timeout = None;
+        let impatient = draw.percent(20);
+        stage.manager = Some(Box::new(Manager {
+            child: random(draw, "c", depth + 1),
+            poll: Duration::from_secs(45),
+            cycles_max: if impatient { 3 } else { 1_000_000 },
+            stop: if impatient { "context.flag=true".to_owned() } else { String::new() },
+            observe: draw.percent(50),
+            steer: draw.percent(50),
+            steer_cooldown: Duration::from_secs(100),
+        }));
     }
     stage
 }
@@ -154,6 +303,10 @@ fn stage(id: &StageId, handler: Handler) -> Stage {
         timeout: None,
         allow_partial: false,
         auto_status: false,
+        fan_out: None,
+        manager: None,
+        pause: None,
+        gate: None,
         classes: Vec::new(),
         attributes: BTreeMap::new(),
     }
@@ -167,6 +320,7 @@ fn edge(from: &StageId, to: &StageId, label: &str, condition: &str) -> Edge {
         condition: condition.to_owned(),
         weight: 0,
         loop_restart: false,
+        freeform: false,
         attributes: BTreeMap::new(),
     }
 }
