@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draft::Draft;
 use crate::guard::{CONTEXT_VALUE_BYTES_MAX, shorten};
-use crate::lane::{Lane, STEER, Stand, is_recorded};
+use crate::lane::{Lane, Recent, STEER, Stand, is_recorded};
 use crate::plan::Role;
 use crate::state::State;
 use crate::{Event, Outcome, Status};
@@ -24,6 +24,8 @@ pub const BRANCHES_MAX: usize = 1_000;
 
 /// Where the results of a parallel stage stand, as JSON: a list of [`Candidate`]s.
 pub const RESULTS: &str = "parallel.results";
+/// How many branches passed.
+pub(crate) const PASSED: &str = "parallel.success_count";
 /// The candidate that a fan-in took: its id.
 pub const BEST: &str = "parallel.fan_in.best_id";
 
@@ -98,7 +100,7 @@ impl State {
         first.recent = parent.recent.clone();
         first.since = at;
         if let Some(plan) = child {
-            first.recent.clear();
+            first.recent = Recent::default();
             for (key, value) in plan.initial.iter() {
                 first.context.set(key, value);
             }
@@ -290,7 +292,7 @@ impl Draft {
         outcome.permanent = true;
         let counts = [
             ("parallel.branch_count", self.state.children(branch).count().to_string()),
-            ("parallel.success_count", count(|status| status != Status::Fail)),
+            (PASSED, count(|status| status != Status::Fail)),
             ("parallel.fail_count", count(|status| status == Status::Fail)),
         ];
         outcome.context.extend(counts.map(|(key, value)| (key.to_owned(), value)));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{StageId, Timestamp};
-use imbl::{OrdMap, Vector};
+use imbl::OrdMap;
 use pipeline::Handler;
 use serde::Serialize;
 
@@ -39,8 +39,7 @@ pub(crate) struct Lane {
     /// Of the stages that it has entered.
     pub(crate) records: OrdMap<usize, Record>,
     pub(crate) context: Context,
-    /// Oldest first.
-    pub(crate) recent: Vector<(usize, Arc<Outcome>)>,
+    pub(crate) recent: Recent,
 }
 
 /// What is counted of one stage.
@@ -116,7 +115,7 @@ impl Lane {
             met: None,
             records: OrdMap::new(),
             context: Context::default(),
-            recent: Vector::new(),
+            recent: Recent::default(),
         }
     }
 
@@ -274,10 +273,7 @@ impl Lane {
         let id = self.step().id.clone();
         if !matches!(self.role(), Role::Start | Role::Conditional) {
             self.context.set("last_stage", id.as_str());
-            self.recent.push_back((self.at, Arc::clone(outcome)));
-            if self.recent.len() > RECENT_MAX {
-                self.recent.pop_front();
-            }
+            self.recent.push(self.at, Arc::clone(outcome));
         }
         if attempt > 1 {
             self.context.remove(&retry_count(&id));
@@ -292,11 +288,51 @@ impl Lane {
     /// `loop_restart` (2.7): context and outcomes are as at the start; visits count on.
     fn restart(&mut self) {
         self.context = self.plan.initial.clone();
-        self.recent = Vector::new();
+        self.recent = Recent::default();
         let entered: Vec<usize> = self.records.keys().copied().collect();
         for step in entered {
             self.records.entry(step).or_default().outcome = None;
         }
+    }
+}
+
+/// The stages that a branch went through most recently: a list that grows at its head, so that a
+/// copy and its original share all but what they add.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Recent {
+    head: Option<Arc<Gone>>,
+    length: usize,
+}
+
+#[derive(Debug, PartialEq)]
+struct Gone {
+    step: usize,
+    outcome: Arc<Outcome>,
+    before: Option<Arc<Gone>>,
+}
+
+impl Recent {
+    fn push(&mut self, step: usize, outcome: Arc<Outcome>) {
+        // Twice as many are kept as are told, so that forgetting is seldom.
+        if self.length == 2 * RECENT_MAX {
+            let kept: Vec<_> = self.iter().map(|(step, outcome)| (step, outcome.clone())).collect();
+            *self = Self::default();
+            for (step, outcome) in kept {
+                self.push(step, outcome);
+            }
+        }
+        let before = self.head.take();
+        self.head = Some(Arc::new(Gone { step, outcome, before }));
+        self.length += 1;
+    }
+
+    /// Oldest first, at most [`RECENT_MAX`].
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Arc<Outcome>)> {
+        let newest = std::iter::successors(self.head.as_deref(), |gone| gone.before.as_deref());
+        let mut told: Vec<_> =
+            newest.take(RECENT_MAX).map(|gone| (gone.step, &gone.outcome)).collect();
+        told.reverse();
+        told.into_iter()
     }
 }
 

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use base::{Branch, Timestamp};
+use pipeline::Handler;
 
+use crate::branches::PASSED;
 use crate::draft::Draft;
 use crate::guard::EXACT_MAX;
 use crate::lane::{Lane, Stand};
@@ -72,7 +74,7 @@ impl Draft {
         let parent = branch.parent().expect("a branch of a parallel stage has a parent");
         let fork = self.step(&parent).fork.as_ref();
         let step = &self.lane(branch).plan.steps[to];
-        let is_fan_in = step.handler == pipeline::Handler::FanIn && *why != Why::Joined;
+        let is_fan_in = step.handler == Handler::FanIn && *why != Why::Joined;
         is_fan_in || step.role == Role::Exit || fork.is_some_and(|fork| fork.meets == Some(to))
     }
 
@@ -151,7 +153,9 @@ fn next_of_parallel(lane: &Lane, outcome: &Arc<Outcome>) -> Next {
         return if failed { after_failure(lane, outcome) } else { Next::End };
     };
     let to = &lane.plan.steps[met];
-    let asks = matches!(to.role, Role::Conditional | Role::FanIn);
+    // A fan-in fails by itself where nothing passed; otherwise it would make a success of this.
+    let none = outcome.context.get(PASSED).is_none_or(|passed| passed == "0");
+    let asks = to.role == Role::Conditional || to.handler == Handler::FanIn && none;
     if outcome.status == Status::Fail && (!lane.step().retry_targets.is_empty() || !asks) {
         return after_failure(lane, outcome);
     }

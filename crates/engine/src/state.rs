@@ -213,7 +213,7 @@ impl State {
         let lane = self.lanes.get(branch);
         lane.into_iter().flat_map(|lane| {
             let recent = lane.recent.iter();
-            recent.map(|(step, outcome)| (&lane.plan.steps[*step].id, outcome.as_ref()))
+            recent.map(|(step, outcome)| (&lane.plan.steps[step].id, outcome.as_ref()))
         })
     }
 
