@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, in the order in which arrows may point: a room may use those before it.
 const LAYERS: &[&str] = &[
-    "base", "intent", "pipeline", "engine", "policy", "ledger", "model", "sandbox", "agent",
+    "base", "intent", "pipeline", "engine", "draw", "policy", "ledger", "model", "sandbox", "agent",
     "twin", "scenario", "proof", "ship", "factory", "server", "cli",
 ];
 
 /// Rooms that decide and never act: time, chance and the world reach them as arguments.
-const PURE: &[&str] = &["base", "intent", "pipeline", "engine", "policy"];
+const PURE: &[&str] = &["base", "intent", "pipeline", "engine", "draw", "policy"];
 
 /// What a pure room has no use for.
 const WORLD: &[&str] = &[
