@@ -1,5 +1,5 @@
-//! Durable entries a second, beside a bare SQLite commit on the same disk in the same run, and
-//! entries verified a second.
+//! Durable entries a second, beside a bare SQLite commit on the same disk in the same run; entries
+//! verified a second; and how long a run of 100,000 entries takes to read.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,6 +14,9 @@ const THREADS: u64 = 32;
 
 /// Entries in the ledger that is verified.
 const VERIFIED: usize = 200_000;
+
+/// Entries of the run that is read, in a ledger that has as many of other runs between them.
+const READ: usize = 100_000;
 
 fn key() -> LedgerKey {
     LedgerKey::generate("example.com/factory", [7; 32]).expect("the name is fit")
@@ -124,5 +127,66 @@ fn verify(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, append, sqlite, verify);
+/// What the engine writes for the `n`th of a run's events: stages begin, end, and an edge is taken.
+fn engine_record(run: &RunId, n: usize) -> Record {
+    let (stage, at) = (format!("stage_{}", n / 3), 1_700_000_000_250 + n as u64);
+    let (name, body) = match n % 3 {
+        0 => (
+            "stage.started",
+            json!({ "stage": stage, "visit": 1, "attempt": 1, "deadline": at + 900_000, "at": at }),
+        ),
+        1 => (
+            "stage.finished",
+            json!({
+                "stage": stage, "visit": 1, "attempt": 1, "at": at,
+                "outcome": {
+                    "status": "success", "notes": "", "context": { "tool.output": "ok" },
+                    "spend": { "tokens_in": 0, "tokens_out": 0, "cost": 0, "wall_ms": 3 },
+                },
+            }),
+        ),
+        _ => (
+            "edge.taken",
+            json!({ "from": stage, "to": format!("stage_{}", n / 3 + 1), "why": "weight", "at": at }),
+        ),
+    };
+    let event = Event { name: name.to_owned(), version: 1, body };
+    Record { run: Some(run.clone()), event, ..record(n) }
+}
+
+fn read(c: &mut Criterion) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let run = RunId::new("long-1").expect("a slug");
+    let ledger = Ledger::open(dir.path(), key()).expect("a ledger");
+    for first in (0..READ).step_by(1000) {
+        let own = (first..first + 1000).map(|n| engine_record(&run, n));
+        ledger.append(own.chain((first..first + 1000).map(record)).collect()).expect("appended");
+    }
+    drop(ledger);
+    let mut group = c.benchmark_group("read");
+    group.sample_size(20);
+    group.bench_function("open and run/100k", |b| {
+        b.iter(|| {
+            let ledger = Ledger::open(dir.path(), key()).expect("a ledger");
+            assert_eq!(ledger.run(&run).expect("read").len(), READ);
+        });
+    });
+    group.bench_function("open and run_entries/100k", |b| {
+        b.iter(|| {
+            let ledger = Ledger::open(dir.path(), key()).expect("a ledger");
+            assert_eq!(ledger.run_entries(&run).filter(Result::is_ok).count(), READ);
+        });
+    });
+    let ledger = Ledger::open(dir.path(), key()).expect("a ledger");
+    group.bench_function("run_newest of 100k", |b| {
+        b.iter(|| ledger.run_newest(black_box(&run), "stage.finished").expect("read"));
+    });
+    let last = ledger.run_newest(&run, "edge.taken").expect("read").expect("it is there").sequence;
+    group.bench_function("run_since, 10 of 100k", |b| {
+        b.iter(|| ledger.run_since(black_box(&run), last - 10).expect("read"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, append, sqlite, verify, read);
 criterion_main!(benches);

@@ -21,6 +21,16 @@ pub enum LedgerError {
     /// There is no ledger here to read.
     #[error("there is no ledger in {}: check the path, or open it for writing to create one", dir.display())]
     Absent { dir: PathBuf },
+    /// Without write access a log that waits to be brought into the file cannot be read.
+    #[error(
+        "a log lies beside the ledger in {}, and reading it takes a directory that can be written to: \
+         copy the directory and read the copy",
+        dir.display()
+    )]
+    Unwritable { dir: PathBuf },
+    /// A reader that cannot lock the file out of its way saw that somebody wrote to it.
+    #[error("the ledger {} was written to while it was read: read it again", path.display())]
+    Changed { path: PathBuf },
     /// The file was written by a later version of this program.
     #[error(
         "the ledger {} has format {found}, and this program knows formats up to {known}: use a newer \

@@ -6,25 +6,24 @@
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use base::{Digest, RunId};
-use rusqlite::Connection;
 
 use crate::proof::{prove_consistency, prove_inclusion};
+use crate::readers::Readers;
 use crate::rows::Rows;
 use crate::tree::Hash;
 use crate::writer::{Done, Job, Prepared, Writer};
-use crate::{Entry, LedgerError, LedgerKey, NoteSignature, Record, SignedCheckpoint, schema};
+use crate::{
+    Entry, LedgerError, LedgerKey, NoteSignature, Record, RunEntries, SignedCheckpoint, schema,
+};
 
 /// Records in one `append`: at a kilobyte each one transaction then stays under 64 MB.
 pub const APPEND_RECORDS_MAX: usize = 1 << 16;
 
 /// A body is read and written whole, in memory. SQLite would take four times as much.
 pub const BODY_BYTES_MAX: usize = 256 << 20;
-
-/// Connections that are kept for the next reader; more readers at once open their own.
-const READERS_IDLE_MAX: usize = 4;
 
 /// A handle on a ledger. Clones share it; the writer's lock goes with the last of them.
 #[derive(Clone)]
@@ -41,14 +40,6 @@ struct Inner {
     _lock: Option<File>,
 }
 
-enum Readers {
-    /// A database in memory has only the connection that made it.
-    Shared(Arc<Mutex<Connection>>),
-    Own {
-        idle: Mutex<Vec<Connection>>,
-    },
-}
-
 impl Ledger {
     /// Opens the ledger in `dir` for writing, creating both if absent. No other process, and no other
     /// handle in this one, can write to it until the last clone is dropped.
@@ -61,17 +52,18 @@ impl Ledger {
         let (connection, path) = schema::open_writer(dir, key.name())?;
         let connection = Arc::new(Mutex::new(connection));
         let writer = Writer::start(connection, path.clone(), key)?;
-        let readers = Readers::Own { idle: Mutex::default() };
+        let readers = Readers::beside_writer();
         Ok(Self::new(Inner { writer: Some(writer), readers, path, _lock: Some(lock) }))
     }
 
     /// Opens the ledger in `dir` for reading, also while another process writes to it.
     ///
     /// # Errors
-    /// When there is none, or it is damaged, truncated or of a newer format.
+    /// When there is none, or it is damaged, truncated or of a newer format; in a directory that
+    /// cannot be written to, when a crash has left a log there.
     pub fn open_read_only(dir: &Path) -> Result<Self, LedgerError> {
-        let (connection, path) = schema::open_reader(dir)?;
-        let readers = Readers::Own { idle: Mutex::new(vec![connection]) };
+        let path = schema::existing(dir)?;
+        let readers = Readers::open(&path)?;
         Ok(Self::new(Inner { writer: None, readers, path, _lock: None }))
     }
 
@@ -103,7 +95,8 @@ impl Ledger {
         }
         let prepare = |record: &Record| {
             let (bytes, bodies) = (record.prepare()?, record.bodies.clone());
-            Ok(Prepared { bytes, time: record.time, run: record.run.clone(), bodies })
+            let (run, name) = (record.run.clone(), record.event.name.clone());
+            Ok(Prepared { bytes, time: record.time, run, name, bodies })
         };
         let prepared = records.iter().map(prepare).collect::<Result<_, LedgerError>>()?;
         let Done::Appended(first) = self.writer()?.perform(Job::Append(prepared))? else {
@@ -162,12 +155,52 @@ impl Ledger {
         self.read(|rows| rows.entries(from, limit))
     }
 
-    /// All entries of a run, in their order.
+    /// All entries of a run, in their order and in memory at once: a long run is better gone through
+    /// with [`Ledger::run_entries`].
     ///
     /// # Errors
     /// When the database or an entry cannot be read.
     pub fn run(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
         self.read(|rows| rows.run(run))
+    }
+
+    /// The entries of a run as they are asked for, each perhaps an error: all of them in their order,
+    /// unless less is chosen.
+    ///
+    /// ```
+    /// # use base::RunId;
+    /// # use ledger::{Entry, Ledger, LedgerError};
+    /// # fn newest_of_three(ledger: &Ledger, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
+    /// ledger.run_entries(run).named("model.called").newest_first().take(3).collect()
+    /// # }
+    /// ```
+    pub fn run_entries(&self, run: &RunId) -> RunEntries {
+        RunEntries::new(self, run)
+    }
+
+    /// The entries of a run after entry `sequence`, in their order.
+    ///
+    /// # Errors
+    /// When the database or an entry cannot be read.
+    pub fn run_since(&self, run: &RunId, sequence: u64) -> Result<Vec<Entry>, LedgerError> {
+        self.run_entries(run).after(sequence).collect()
+    }
+
+    /// The entries of a run with one event name, in their order. It takes time by their number, not
+    /// by the run's.
+    ///
+    /// # Errors
+    /// When the database or an entry cannot be read.
+    pub fn run_named(&self, run: &RunId, name: &str) -> Result<Vec<Entry>, LedgerError> {
+        self.run_entries(run).named(name).collect()
+    }
+
+    /// The newest entry of a run with one event name, found without the others.
+    ///
+    /// # Errors
+    /// When the database or the entry cannot be read.
+    pub fn run_newest(&self, run: &RunId, name: &str) -> Result<Option<Entry>, LedgerError> {
+        self.run_entries(run).named(name).newest_first().next().transpose()
     }
 
     /// All runs, in the order of their first entries.
@@ -252,23 +285,7 @@ impl Ledger {
         &self,
         read: impl FnOnce(&Rows<'_>) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        let path = &self.inner.path;
-        match &self.inner.readers {
-            Readers::Shared(connection) => {
-                let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-                read(&Rows { connection: &connection, path })
-            }
-            Readers::Own { idle } => {
-                let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let connection = waiting.map_or_else(|| schema::reader(path), Ok)?;
-                let result = read(&Rows { connection: &connection, path });
-                let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
-                if idle.len() < READERS_IDLE_MAX {
-                    idle.push(connection);
-                }
-                result
-            }
-        }
+        self.inner.readers.read(&self.inner.path, read)
     }
 }
 
@@ -284,6 +301,7 @@ fn in_range(asked: u64, len: u64) -> Result<(), LedgerError> {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
     use serde_json::json;
 
     use super::*;
@@ -295,7 +313,7 @@ mod tests {
         let (connection, path) = schema::open_writer(dir, key.name()).unwrap();
         let connection = Arc::new(Mutex::new(connection));
         let writer = Some(Writer::start(Arc::clone(&connection), path.clone(), key).unwrap());
-        let readers = Readers::Own { idle: Mutex::default() };
+        let readers = Readers::beside_writer();
         (Ledger::new(Inner { readers, writer, path, _lock: Some(lock) }), connection)
     }
 

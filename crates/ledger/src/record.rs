@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::LedgerError;
+use crate::plain::plainly_canonical;
 
 /// Who did it: `person:ada@example.com`, `engine`, `hand`, `agent:<name>`, `model:<name>`, `gate:<name>`.
 pub type Actor = String;
@@ -72,7 +73,7 @@ impl Record {
         if self.time.0 > EXACT_INTEGER_MAX {
             return Err(refuse(format!("its time, {} ms, is beyond 2^53", self.time.0)));
         }
-        let bytes = base::canonical(self).map_err(|error| refuse(error.to_string()))?;
+        let bytes = self.canonical().map_err(refuse)?;
         if bytes.len() > ENTRY_BYTES_MAX {
             let (found, max) = (bytes.len(), ENTRY_BYTES_MAX);
             return Err(refuse(format!(
@@ -80,6 +81,46 @@ impl Record {
             )));
         }
         Ok(bytes)
+    }
+
+    /// The canonical form. Keys are already in order here and in the maps of a [`Value`], so that the
+    /// plain JSON is nearly always canonical: seeing that it is takes a tenth of making it so.
+    fn canonical(&self) -> Result<Vec<u8>, String> {
+        let plain = serde_json::to_vec(&InOrder::of(self)).map_err(|error| error.to_string())?;
+        if plainly_canonical(&plain) {
+            return Ok(plain);
+        }
+        base::canonical(self).map_err(|error| error.to_string())
+    }
+}
+
+/// A record with its keys in canonical order.
+#[derive(Serialize)]
+struct InOrder<'a> {
+    actor: &'a str,
+    #[serde(skip_serializing_if = "<[Digest]>::is_empty")]
+    bodies: &'a [Digest],
+    event: EventInOrder<'a>,
+    #[serde(skip_serializing_if = "<[RequirementId]>::is_empty")]
+    requirements: &'a [RequirementId],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a RunId>,
+    time: Timestamp,
+}
+
+#[derive(Serialize)]
+struct EventInOrder<'a> {
+    body: &'a Value,
+    name: &'a str,
+    version: u32,
+}
+
+impl<'a> InOrder<'a> {
+    fn of(record: &'a Record) -> Self {
+        let Record { time, run, actor, requirements, event, bodies } = record;
+        let Event { name, version, body } = event;
+        let event = EventInOrder { body, name, version: *version };
+        Self { actor, bodies, event, requirements, run: run.as_ref(), time: *time }
     }
 }
 
@@ -226,6 +267,16 @@ pub(crate) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_short_way_gives_the_canonical_form(body in value(), actor: String, name: String) {
+            let mut record = record("slug-1", body);
+            (record.actor, record.event.name) = (actor, name);
+            prop_assert_eq!(record.canonical().unwrap(), base::canonical(&record).unwrap());
+            record = Record { run: None, requirements: Vec::new(), ..record };
+            record.bodies = vec![Digest::of("a"), Digest::of("b")];
+            prop_assert_eq!(record.canonical().unwrap(), base::canonical(&record).unwrap());
+        }
+
         #[test]
         fn a_place_put_in_late_gives_the_canonical_form(body in value(), sequence in 0..1u64 << 53) {
             let record = record("slug-1", body);

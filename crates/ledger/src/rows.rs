@@ -8,6 +8,7 @@ use std::path::Path;
 use base::{Digest, RunId};
 use rusqlite::{Connection, OptionalExtension as _, Params, params};
 
+use crate::schema::FORMAT_NAMED;
 use crate::tree::{Frontier, Hash, Position, perfect_subtrees};
 use crate::{Entry, LedgerError, SignedCheckpoint};
 
@@ -16,10 +17,25 @@ use crate::{Entry, LedgerError, SignedCheckpoint};
 /// in 256, and no restart hashes more than the last 255 leaves' edge.
 pub(crate) const STORED_LEVELS: u32 = 8;
 
-/// A connection and the path that its errors name.
+/// A page of a run ends with the entry that fills this many bytes: entries may have a mebibyte each.
+const PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// A connection, the path that its errors name, and the format that its rows have at least.
 pub(crate) struct Rows<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) path: &'a Path,
+    pub(crate) format: i64,
+}
+
+/// Which entries of a run are asked for.
+pub(crate) struct Page<'a> {
+    pub(crate) run: &'a RunId,
+    pub(crate) name: Option<&'a str>,
+    /// Sequences between these two, neither of them included.
+    pub(crate) above: Option<u64>,
+    pub(crate) below: Option<u64>,
+    pub(crate) newest_first: bool,
+    pub(crate) limit: usize,
 }
 
 impl Rows<'_> {
@@ -32,13 +48,52 @@ impl Rows<'_> {
     pub(crate) fn entries(&self, from: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
         let sql =
             "SELECT sequence, leaf FROM entries WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2";
-        let bound = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        self.decoded(sql, params![bound(from), bound(limit as u64)])
+        self.decoded(sql, params![bound(from), bound(limit as u64)], usize::MAX)
     }
 
     pub(crate) fn run(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
         let sql = "SELECT sequence, leaf FROM entries WHERE run = ?1 ORDER BY sequence";
-        self.decoded(sql, [run.as_str()])
+        self.decoded(sql, [run.as_str()], usize::MAX)
+    }
+
+    /// At most `limit` entries of a run, and fewer when they are large; none at its end only.
+    pub(crate) fn page(&self, page: &Page<'_>) -> Result<Vec<Entry>, LedgerError> {
+        let sql = self.page_sql(page);
+        let run = page.run.as_str();
+        let (above, below) = (page.above.map_or(-1, bound), page.below.map_or(i64::MAX, bound));
+        let limit = bound(page.limit as u64);
+        match page.name {
+            Some(name) => {
+                self.decoded(&sql, params![run, above, below, limit, name], PAGE_BYTES_MAX)
+            }
+            None => self.decoded(&sql, params![run, above, below, limit], PAGE_BYTES_MAX),
+        }
+    }
+
+    /// The planner is told the index: it has no statistics, and would go through all of the run.
+    fn page_sql(&self, page: &Page<'_>) -> String {
+        let (index, named) = match page.name {
+            None => ("", String::new()),
+            Some(_) if self.format >= FORMAT_NAMED => {
+                ("INDEXED BY entries_by_name", "AND name = ?5".to_owned())
+            }
+            Some(_) => ("", format!("AND {} = ?5", self.name_column())),
+        };
+        let order = if page.newest_first { "DESC" } else { "ASC" };
+        format!(
+            "SELECT sequence, leaf FROM entries {index} WHERE run = ?1 {named}
+             AND sequence > ?2 AND sequence < ?3 ORDER BY sequence {order} LIMIT ?4"
+        )
+    }
+
+    /// An entry's event name: its own column, or in a ledger of an earlier format, which only a
+    /// writer brings up to date, a look into each leaf.
+    fn name_column(&self) -> &'static str {
+        if self.format >= FORMAT_NAMED {
+            "name"
+        } else {
+            "CASE WHEN json_valid(leaf) THEN json_extract(leaf, '$.event.name') END"
+        }
     }
 
     /// Steps from each run to the next in the index, so that it costs by runs, not by entries.
@@ -94,10 +149,13 @@ impl Rows<'_> {
         end: u64,
         mut each: impl FnMut(Leaf<'_>),
     ) -> Result<(), LedgerError> {
-        let sql = "SELECT sequence, run, leaf_hash, leaf FROM entries
-                   WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence";
+        let name = self.name_column();
+        let sql = format!(
+            "SELECT sequence, run, leaf_hash, leaf, {name} FROM entries
+             WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence"
+        );
         let mut read = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.connection.prepare_cached(&sql)?;
             let mut rows = statement.query([first, end])?;
             while let Some(row) = rows.next()? {
                 each(Leaf {
@@ -105,6 +163,7 @@ impl Rows<'_> {
                     run: row.get_ref(1)?.as_bytes_or_null()?,
                     hash: row.get_ref(2)?.as_bytes()?,
                     bytes: row.get_ref(3)?.as_bytes()?,
+                    name: row.get_ref(4)?.as_bytes_or_null()?,
                 });
             }
             Ok(())
@@ -149,12 +208,28 @@ impl Rows<'_> {
         Ok(Frontier::from_peaks(size, peaks.collect::<Result<_, _>>()?))
     }
 
-    fn decoded(&self, sql: &str, params: impl Params) -> Result<Vec<Entry>, LedgerError> {
-        let rows = self.all(sql, params, |row| {
-            let sequence = row.get(0)?;
-            Ok(decode(sequence, row.get_ref(1)?.as_bytes()?))
-        })?;
-        rows.into_iter().collect()
+    /// The entries of these rows, up to the one that fills `bytes_max`.
+    fn decoded(
+        &self,
+        sql: &str,
+        params: impl Params,
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let failed = |e| self.failed(e);
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut rows = statement.query(params).map_err(failed)?;
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next().map_err(failed)? {
+            let sequence = row.get(0).map_err(failed)?;
+            let leaf = row.get_ref(1).map_err(failed)?;
+            let leaf = leaf.as_bytes().map_err(|e| failed(e.into()))?;
+            entries.push(decode(sequence, leaf)?);
+            bytes += leaf.len();
+            if bytes >= bytes_max {
+                break;
+            }
+        }
+        Ok(entries)
     }
 
     fn parsed_checkpoint(
@@ -212,6 +287,11 @@ pub(crate) struct Leaf<'a> {
     pub(crate) run: Option<&'a [u8]>,
     pub(crate) hash: &'a [u8],
     pub(crate) bytes: &'a [u8],
+    pub(crate) name: Option<&'a [u8]>,
+}
+
+fn bound(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 /// The entry that `leaf` spells, when it is one and belongs at `sequence`.
@@ -222,4 +302,39 @@ fn decode(sequence: u64, leaf: &[u8]) -> Result<Entry, LedgerError> {
         return Err(bad(format!("it says that it is entry {}", entry.sequence)));
     }
     Ok(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    /// What is looked up per stage must not cost more as the run grows: it takes an index to each end.
+    #[test]
+    fn each_page_is_found_by_an_index() {
+        let connection = schema::open_in_memory("example.com/factory").unwrap();
+        let rows =
+            Rows { connection: &connection, path: Path::new(":memory:"), format: schema::FORMAT };
+        let run = RunId::new("slug-1").unwrap();
+        for (name, index) in [
+            (None, "entries_of_run (run=? AND sequence>? AND sequence<?)"),
+            (Some("a"), "entries_by_name (run=? AND name=? AND rowid>? AND rowid<?)"),
+        ] {
+            for newest_first in [false, true] {
+                let page =
+                    Page { run: &run, name, above: None, below: None, newest_first, limit: 1 };
+                let sql = format!("EXPLAIN QUERY PLAN {}", rows.page_sql(&page));
+                let mut plan = connection.prepare(&sql).unwrap();
+                let count = plan.parameter_count();
+                let steps: Vec<String> = plan
+                    .query_map(rusqlite::params_from_iter((0..count).map(|_| "1")), |row| {
+                        row.get(3)
+                    })
+                    .unwrap()
+                    .collect::<Result<_, _>>()
+                    .unwrap();
+                assert_eq!(steps, [format!("SEARCH entries USING INDEX {index}")]);
+            }
+        }
+    }
 }

@@ -27,7 +27,7 @@ const APPLICATION_ID: i64 = 0x4461_726b;
 /// The steps from each format to the next; a file's `user_version` says how many it has had. A step
 /// is never changed once a ledger may have had it: `rusqlite_migration` would do the same by the
 /// same number, but follows a later `rusqlite` than the workspace's.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = ["
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE entries (
         sequence  INTEGER PRIMARY KEY,
@@ -44,9 +44,17 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;
     CREATE TABLE bodies (digest BLOB PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT;
+", "
+    ALTER TABLE entries ADD COLUMN name TEXT;  -- the leaf's own `event.name`, to find it by
+    UPDATE entries SET name = CASE WHEN json_valid(leaf) THEN json_extract(leaf, '$.event.name') END;
+    CREATE INDEX entries_by_name ON entries (run, name) WHERE run IS NOT NULL;
 "];
 
-const FORMAT: i64 = MIGRATIONS.len() as i64;
+/// The format that this program writes.
+pub(crate) const FORMAT: i64 = MIGRATIONS.len() as i64;
+
+/// The first format in which entries can be found by name.
+pub(crate) const FORMAT_NAMED: i64 = 2;
 
 /// How long a statement waits for another connection: only SQLite's own housekeeping and a last
 /// writer's exit ever hold one up.
@@ -96,29 +104,21 @@ pub(crate) fn open_writer(dir: &Path, origin: &str) -> Result<(Connection, PathB
     Ok((connection, path))
 }
 
-/// Opens the database in `dir` for reading, beside whoever writes.
-pub(crate) fn open_reader(dir: &Path) -> Result<(Connection, PathBuf), LedgerError> {
+/// The database in `dir` that is to be read.
+pub(crate) fn existing(dir: &Path) -> Result<PathBuf, LedgerError> {
     let path = dir.join(DATABASE);
     if !exists(&path)? {
         return Err(LedgerError::Absent { dir: dir.to_owned() });
     }
     refuse_empty(&path)?;
-    let connection = reader(&path)?;
-    let found = recognise(&connection, &path)?;
-    if found < FORMAT {
-        let why = format!("its format {found} is older than {FORMAT}: open it once for writing");
-        return Err(LedgerError::Corrupt { path, why });
-    }
-    Ok((connection, path))
+    Ok(path)
 }
 
-/// One more connection for reading a database that has been recognised.
-pub(crate) fn reader(path: &Path) -> Result<Connection, LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let failed = |e| LedgerError::database("open it for reading", path, e);
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    configure(&connection).map_err(failed)?;
-    Ok(connection)
+/// Where SQLite keeps what it has not yet brought into the file.
+pub(crate) fn log(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
 }
 
 /// A database that lives as long as its connection.
@@ -133,12 +133,12 @@ pub(crate) fn open_in_memory(origin: &str) -> Result<Connection, LedgerError> {
     make().map_err(|e| LedgerError::database("make it", Path::new(":memory:"), e))
 }
 
-fn exists(path: &Path) -> Result<bool, LedgerError> {
+pub(crate) fn exists(path: &Path) -> Result<bool, LedgerError> {
     path.try_exists().map_err(|e| LedgerError::io("look for", path, e))
 }
 
 fn create(dir: &Path, path: &Path, origin: &str) -> Result<(), LedgerError> {
-    let log = dir.join(format!("{DATABASE}-wal"));
+    let log = log(path);
     if exists(&log)? {
         // SQLite would play the old log into the new file.
         let why = format!("it is missing, while its log {} is there", log.display());
@@ -178,7 +178,7 @@ fn refuse_empty(path: &Path) -> Result<(), LedgerError> {
 }
 
 /// The file's format, when it is a ledger that this program can read.
-fn recognise(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
+pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let read = || Ok((pragma("application_id")?, pragma("user_version")?));
     let (application, found) = read().map_err(|e| LedgerError::database("read it", path, e))?;
@@ -192,7 +192,7 @@ fn recognise(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
     Ok(found)
 }
 
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_WAIT)?;
     // A ledger may come from somebody else: its schema gets no say, its pages are checked.
     connection.pragma_update(None, "trusted_schema", false)?;

@@ -14,6 +14,7 @@ use rusqlite::{Connection, Params, TransactionBehavior, params};
 
 use crate::record::leaf;
 use crate::rows::{Rows, STORED_LEVELS};
+use crate::schema::FORMAT;
 use crate::tree::{Frontier, leaf_hash};
 use crate::{Checkpoint, LedgerError, LedgerKey, NoteSignature, SignedCheckpoint};
 
@@ -30,6 +31,7 @@ pub(crate) struct Prepared {
     pub(crate) bytes: Vec<u8>,
     pub(crate) time: Timestamp,
     pub(crate) run: Option<RunId>,
+    pub(crate) name: String,
     pub(crate) bodies: Vec<Digest>,
 }
 
@@ -69,7 +71,7 @@ impl Writer {
     ) -> Result<Self, LedgerError> {
         let frontier = {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            resume(&Rows { connection: &connection, path: &path })?
+            resume(&Rows { connection: &connection, path: &path, format: FORMAT })?
         };
         let (requests, queue) = sync_channel(QUEUE_MAX);
         let mut state = State { connection, path: path.clone(), key, frontier, stopped: None };
@@ -173,7 +175,7 @@ impl State {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed("begin a transaction"))?;
         let mut group = Group {
-            rows: Rows { connection: &transaction, path: &self.path },
+            rows: Rows { connection: &transaction, path: &self.path, format: FORMAT },
             key: &self.key,
             frontier: self.frontier.clone(),
         };
@@ -229,8 +231,9 @@ impl Group<'_> {
         let text = std::str::from_utf8(&leaf).expect("JSON is UTF-8");
         let hash = leaf_hash(&leaf);
         let run = record.run.as_ref().map(RunId::as_str);
-        let sql = "INSERT INTO entries (sequence, run, leaf_hash, leaf) VALUES (?1, ?2, ?3, ?4)";
-        self.write(sql, params![sequence, run, hash, text])?;
+        let sql = "INSERT INTO entries (sequence, run, leaf_hash, leaf, name)
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.write(sql, params![sequence, run, hash, text, record.name])?;
         let mut completed = Vec::new();
         self.frontier.push(hash, |position, hash| {
             if position.level % STORED_LEVELS == 0 {

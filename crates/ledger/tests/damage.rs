@@ -32,7 +32,7 @@ fn refused(dir: &Path, why: &str) {
 fn a_ledger_from_a_newer_program() {
     let (dir, path) = ledger_dir();
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    refused(dir.path(), "has format 99, and this program knows formats up to 1");
+    refused(dir.path(), "has format 99, and this program knows formats up to 2");
     assert!(matches!(Ledger::open(dir.path(), key()), Err(LedgerError::Newer { found: 99, .. })));
 }
 

@@ -128,6 +128,14 @@ fn altered_entries() {
         "UPDATE entries SET run = NULL WHERE sequence = 595",
         &["entry 595 is filed under another run than its own"],
     );
+    check(
+        "UPDATE entries SET name = 'run.ended' WHERE sequence = 595",
+        &["entry 595 is filed under another event name than its own"],
+    );
+    check(
+        "UPDATE entries SET name = NULL WHERE sequence = 595",
+        &["entry 595 is filed under another event name than its own"],
+    );
 }
 
 #[test]

@@ -102,6 +102,9 @@ fn check_outline(
     if leaf.run != run {
         findings.push(Tampering::WrongRun { sequence });
     }
+    if leaf.name != Some(outline.event.name.as_bytes()) {
+        findings.push(Tampering::WrongName { sequence });
+    }
     let missing = |digest: &&Digest| scope.bodies.binary_search(digest).is_err();
     for digest in outline.bodies.iter().filter(missing) {
         findings.push(Tampering::BodyMissing { sequence, digest: *digest });

@@ -25,6 +25,8 @@ pub enum Tampering {
     LeafHash { sequence: u64 },
     #[error("entry {sequence} is filed under another run than its own")]
     WrongRun { sequence: u64 },
+    #[error("entry {sequence} is filed under another event name than its own")]
+    WrongName { sequence: u64 },
     #[error("entry {sequence} names the body {digest}, which is missing")]
     BodyMissing { sequence: u64, digest: Digest },
     #[error("the body {digest} was altered: its bytes have the digest {found}")]
