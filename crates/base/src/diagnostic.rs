@@ -65,6 +65,12 @@ pub struct Diagnostic {
     pub place: Option<Place>,
     /// What to do next.
     pub help: Option<String>,
+    /// The stage that it is about, in a pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// The edge that it is about, in a pipeline: from which stage to which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<(String, String)>,
 }
 
 impl Diagnostic {
@@ -78,8 +84,21 @@ impl Diagnostic {
         Self::new(Severity::Warning, rule, message)
     }
 
+    /// A note of `rule`.
+    pub fn info(rule: &str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Info, rule, message)
+    }
+
     fn new(severity: Severity, rule: &str, message: impl Into<String>) -> Self {
-        Self { severity, rule: rule.to_owned(), message: message.into(), place: None, help: None }
+        Self {
+            severity,
+            rule: rule.to_owned(),
+            message: message.into(),
+            place: None,
+            help: None,
+            stage: None,
+            edge: None,
+        }
     }
 
     /// The same finding, with its place.
@@ -93,6 +112,20 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same finding, about a stage.
+    #[must_use]
+    pub fn of_stage(mut self, stage: impl Into<String>) -> Self {
+        self.stage = Some(stage.into());
+        self
+    }
+
+    /// The same finding, about an edge.
+    #[must_use]
+    pub fn of_edge(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.edge = Some((from.into(), to.into()));
         self
     }
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use base::nearest;
 
+use crate::value::quote;
+
 /// Clauses that must all hold. The empty condition always holds.
 ///
 /// ```
@@ -17,13 +19,13 @@ use base::nearest;
 /// assert!(holds);
 /// # Ok::<(), pipeline::ConditionError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Condition {
     clauses: Vec<Clause>,
 }
 
 /// One comparison.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Clause {
     pub key: Key,
     pub test: Test,
@@ -40,12 +42,44 @@ pub enum Key {
 }
 
 /// What a clause demands of its key's value. A key without a value compares as the empty text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     Equals(String),
     Differs(String),
+    /// Its value is a number that compares so with another: `>`, `<`, `>=` or `<=`. These are not in
+    /// the specification (10.7 leaves them to the future), and lint takes them from the dialects that
+    /// have them alone.
+    Compares(Comparison, f64),
     /// A key alone: its value is neither empty nor `false`.
     Truthy,
+}
+
+/// How numbers compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    AtLeast,
+    AtMost,
+    Above,
+    Below,
+}
+
+/// How comparisons are written, the longer first.
+const COMPARISONS: [(&str, Comparison); 4] = [
+    (">=", Comparison::AtLeast),
+    ("<=", Comparison::AtMost),
+    (">", Comparison::Above),
+    ("<", Comparison::Below),
+];
+
+impl Comparison {
+    fn holds(self, value: f64, bound: f64) -> bool {
+        match self {
+            Self::AtLeast => value >= bound,
+            Self::AtMost => value <= bound,
+            Self::Above => value > bound,
+            Self::Below => value < bound,
+        }
+    }
 }
 
 /// A condition that does not parse.
@@ -92,6 +126,9 @@ impl Condition {
             match &clause.test {
                 Test::Equals(wanted) => value == wanted,
                 Test::Differs(unwanted) => value != unwanted,
+                Test::Compares(comparison, bound) => {
+                    value.trim().parse().is_ok_and(|value| comparison.holds(value, *bound))
+                }
                 Test::Truthy => !value.is_empty() && value != "false",
             }
         })
@@ -102,12 +139,45 @@ impl Condition {
         &self.clauses
     }
 
+    pub(crate) fn clauses_mut(&mut self) -> impl Iterator<Item = &mut Clause> {
+        self.clauses.iter_mut()
+    }
+
     /// Whether it can only hold after an outcome of `status`.
     pub fn requires_outcome(&self, status: &str) -> bool {
         self.clauses.iter().any(|clause| {
             clause.key == Key::Outcome
                 && matches!(&clause.test, Test::Equals(wanted) if wanted == status)
         })
+    }
+}
+
+impl fmt::Display for Condition {
+    /// As [`Condition::parse`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, Clause { key, test }) in self.clauses.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { " && " })?;
+            match test {
+                Test::Equals(value) => write!(f, "{key}={}", literal(value))?,
+                Test::Differs(value) => write!(f, "{key}!={}", literal(value))?,
+                Test::Compares(comparison, number) => write!(f, "{key} {comparison} {number}")?,
+                Test::Truthy => write!(f, "{key}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value, in quotes where it needs them.
+fn literal(value: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_.:-".contains(c);
+    if !value.is_empty() && value.chars().all(is_plain) { value.to_owned() } else { quote(value) }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written = COMPARISONS.iter().find(|(_, comparison)| comparison == self);
+        f.write_str(written.map_or("", |(operator, _)| operator))
     }
 }
 
@@ -166,6 +236,8 @@ fn parse_clause(offset: usize, clause: &str) -> Result<Clause, ConditionError> {
     let rest_at = offset + clause.len() - rest.len();
     let (literal, operator) = if rest.is_empty() {
         return Ok(Clause { key, test: Test::Truthy });
+    } else if let Some(test) = parse_comparison(rest_at, rest)? {
+        return Ok(Clause { key, test });
     } else if let Some(literal) = rest.strip_prefix("!=") {
         (literal, "!=")
     } else if let Some(literal) = rest.strip_prefix('=') {
@@ -183,6 +255,20 @@ fn parse_clause(offset: usize, clause: &str) -> Result<Clause, ConditionError> {
     let value = parse_literal(offset + clause.len() - literal.len(), literal)?;
     let test = if operator == "=" { Test::Equals(value) } else { Test::Differs(value) };
     Ok(Clause { key, test })
+}
+
+/// `>= 3` and the like; none where no such operator stands.
+fn parse_comparison(offset: usize, rest: &str) -> Result<Option<Test>, ConditionError> {
+    let operator = COMPARISONS.into_iter().find(|(operator, _)| rest.starts_with(operator));
+    let Some((operator, comparison)) = operator else { return Ok(None) };
+    let number = rest[operator.len()..].trim();
+    match number.parse::<f64>().ok().filter(|number| number.is_finite()) {
+        Some(number) => Ok(Some(Test::Compares(comparison, number))),
+        None => {
+            let help = format!("write a number after it: `context.tries {operator} 3`");
+            Err(wrong(offset, format!("`{operator}` compares numbers"), help))
+        }
+    }
 }
 
 fn parse_key(offset: usize, key: &str) -> Result<Key, ConditionError> {
@@ -284,6 +370,19 @@ mod tests {
     }
 
     #[test]
+    fn numbers_compare_as_numbers() {
+        assert!(holds("context.n >= 9", &[("n", "10")]) && holds("context.n<=9", &[("n", "9")]));
+        assert!(!holds("context.n > 10", &[("n", "10")]) && !holds("context.n<-1", &[("n", "x")]));
+    }
+
+    #[test]
+    fn conditions_are_written_as_they_are_read() {
+        for text in ["outcome=success && context.a!=\"b && c\" && d", "n >= 2.5", "x=\"\"", ""] {
+            assert_eq!(Condition::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
     fn a_key_alone_asks_whether_it_is_set() {
         assert!(holds("context.ready", &[("ready", "yes")]));
         assert!(holds("ready && outcome=fail", &[("ready", "1"), ("outcome", "fail")]));
@@ -303,7 +402,8 @@ mod tests {
             ("a=b && ", "7: expected a clause; "),
             ("outcome=", "8: expected a value; "),
             ("outcome=a || b", "10: unexpected `|` in a value; "),
-            ("context.n > 3", "10: expected `=` or `!=`, found `>`; "),
+            ("context.n > x", "10: `>` compares numbers; write a number"),
+            ("context.n ~ 3", "10: expected `=` or `!=`, found `~`; "),
             ("context.=3", "0: `context.` is no key; "),
             ("x=\"a\" b", "5: expected `&&` after the value; "),
             ("x=\"a", "2: this quoted text is never closed; "),

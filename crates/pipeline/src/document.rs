@@ -6,6 +6,7 @@ use std::rc::Rc;
 use base::{Place, StageId};
 
 use crate::Edge;
+use crate::dialect::Dialect;
 use crate::syntax::Attribute;
 use crate::text::Text;
 
@@ -19,6 +20,7 @@ pub struct Document {
 /// Where the parts of a graph stand.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sites {
+    pub(crate) dialect: Dialect,
     pub(crate) graph: Site,
     pub(crate) stages: HashMap<StageId, Site>,
     /// In the order of [`crate::Graph::edges`]; none for an edge that no text stands behind.
@@ -52,6 +54,11 @@ impl Site {
 }
 
 impl Document {
+    /// Whose words the text is in.
+    pub fn dialect(&self) -> Dialect {
+        self.sites.dialect
+    }
+
     /// Where a thing is first declared.
     pub fn place(&self, subject: Subject<'_>) -> Option<Place> {
         self.site(subject).map(|site| self.text.place(site.at))
@@ -98,7 +105,7 @@ impl Document {
     }
 
     fn attribute(&self, subject: Subject<'_>, key: &str) -> Option<(usize, usize)> {
-        let written = |at: usize| {
+        let written = |at: usize, key: &str| {
             let rest = self.text.source().get(at..).unwrap_or("");
             let after = rest.strip_prefix('"').unwrap_or(rest).strip_prefix(key);
             after.is_some_and(|after| {
@@ -106,6 +113,7 @@ impl Document {
             })
         };
         let attributes = &self.site(subject)?.attributes;
-        attributes.iter().rev().copied().find(|(key_at, _)| written(*key_at))
+        let find = |key: &str| attributes.iter().rev().copied().find(|(at, _)| written(*at, key));
+        find(key).or_else(|| self.dialect().spellings(key).find_map(find))
     }
 }

@@ -27,9 +27,12 @@ impl Graph {
             return;
         }
         let ways = Ways::new(self);
-        let share = (MEET_STEPS_MAX / parallels.len()).max(MEET_STEPS_MIN);
-        let meets: Vec<Option<StageId>> =
-            parallels.iter().map(|id| ways.meet(id, share).cloned()).collect();
+        let steps_max = share(parallels.len());
+        let meet = |id: &StageId| {
+            let targets: Vec<&StageId> = self.outgoing(id).map(|(_, edge)| &edge.to).collect();
+            ways.meet(Some(id), &targets, steps_max).cloned()
+        };
+        let meets: Vec<Option<StageId>> = parallels.iter().map(meet).collect();
         for (id, meets) in parallels.iter().zip(meets) {
             let fan_out = self.stages.get_mut(id.as_str()).and_then(|s| s.fan_out.as_mut());
             if let Some(fan_out) = fan_out {
@@ -39,8 +42,13 @@ impl Graph {
     }
 }
 
+/// What each of some parallel stages may look at.
+pub(crate) fn share(parallels: usize) -> usize {
+    (MEET_STEPS_MAX / parallels.max(1)).max(MEET_STEPS_MIN)
+}
+
 /// Stages by position in id order, so that the least position is the least id.
-struct Ways<'g> {
+pub(crate) struct Ways<'g> {
     ids: Vec<&'g StageId>,
     positions: HashMap<&'g str, usize>,
     /// What passing the stage does to the depth.
@@ -56,7 +64,7 @@ enum Turn {
 }
 
 impl<'g> Ways<'g> {
-    fn new(graph: &'g Graph) -> Self {
+    pub(crate) fn new(graph: &'g Graph) -> Self {
         let ids: Vec<&StageId> = graph.stages.keys().collect();
         let positions: HashMap<&str, usize> =
             ids.iter().enumerate().map(|(at, id)| (id.as_str(), at)).collect();
@@ -76,21 +84,28 @@ impl<'g> Ways<'g> {
         Self { ids, positions, turns, forward }
     }
 
-    fn meet(&self, parallel: &StageId, steps_max: usize) -> Option<&'g StageId> {
-        let parallel = *self.positions.get(parallel.as_str())?;
+    /// Where branches that begin at `targets` meet, without going through `parallel` again.
+    pub(crate) fn meet(
+        &self,
+        parallel: Option<&StageId>,
+        targets: &[&StageId],
+        steps_max: usize,
+    ) -> Option<&'g StageId> {
+        let position = |id: &&StageId| self.positions.get(id.as_str()).copied();
+        let starts: Vec<usize> = targets.iter().filter_map(position).collect();
+        let parallel = parallel.as_ref().and_then(position);
         // Each branch begins somewhere, whatever a stage's share is.
-        let steps_max = steps_max + 2 * self.forward[parallel].len();
-        let found = self.fan_in(parallel, steps_max).or_else(|| self.common(parallel, steps_max));
-        found.map(|at| self.ids[at])
+        let steps_max = steps_max + 2 * starts.len();
+        let found = self.fan_in(parallel, &starts, steps_max);
+        found.or_else(|| self.common(parallel, &starts, steps_max)).map(|at| self.ids[at])
     }
 
     /// The nearest fan-in of the parallel stage itself. Breadth first over stages and depths.
-    fn fan_in(&self, parallel: usize, steps_max: usize) -> Option<usize> {
-        let mut level: Vec<(usize, u32)> =
-            self.forward[parallel].iter().map(|target| (*target, 0)).collect();
+    fn fan_in(&self, parallel: Option<usize>, starts: &[usize], steps_max: usize) -> Option<usize> {
+        let mut level: Vec<(usize, u32)> = starts.iter().map(|target| (*target, 0)).collect();
         let mut seen: HashSet<(usize, u32)> = HashSet::new();
         while !level.is_empty() && seen.len() <= steps_max {
-            level.retain(|step| step.0 != parallel && seen.insert(*step));
+            level.retain(|step| Some(step.0) != parallel && seen.insert(*step));
             let own =
                 level.iter().filter(|(at, depth)| *depth == 0 && self.turns[*at] == Turn::Back);
             if let Some((at, _)) = own.min() {
@@ -114,15 +129,14 @@ impl<'g> Ways<'g> {
 
     /// The stage that all branches lead to: they go on in step, so that the first stage that all
     /// have come to is the one with the least greatest distance.
-    fn common(&self, parallel: usize, steps_max: usize) -> Option<usize> {
-        let starts = &self.forward[parallel];
+    fn common(&self, parallel: Option<usize>, starts: &[usize], steps_max: usize) -> Option<usize> {
         let mut level: Vec<(usize, usize)> =
             starts.iter().enumerate().map(|(branch, target)| (*target, branch)).collect();
         let mut seen: HashSet<(usize, usize)> = HashSet::new();
         let mut came: HashMap<usize, usize> = HashMap::new();
         let mut is_first = true;
         while !level.is_empty() && seen.len() <= steps_max {
-            level.retain(|step| step.0 != parallel && seen.insert(*step));
+            level.retain(|step| Some(step.0) != parallel && seen.insert(*step));
             for (at, _) in &level {
                 *came.entry(*at).or_default() += 1;
             }

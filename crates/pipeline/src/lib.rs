@@ -5,8 +5,10 @@
 //! stage is performed.
 
 mod condition;
+mod dialect;
 mod document;
 mod dot;
+mod fidelity;
 mod graph;
 mod joins;
 mod limits;
@@ -24,9 +26,11 @@ mod text;
 mod value;
 mod vocabulary;
 
-pub use condition::{Clause, Condition, ConditionError, Key, Test};
+pub use condition::{Clause, Comparison, Condition, ConditionError, Key, Test};
+pub use dialect::Dialect;
 pub use document::{Document, Subject};
 pub use dot::to_dot;
+pub use fidelity::{Fidelity, fidelity, thread};
 pub use graph::{
     Ask, Backoff, Edge, FanOut, Gate, Graph, Handler, Join, Manager, OnFailure, Retry, Stage,
 };

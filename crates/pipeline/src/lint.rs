@@ -1,22 +1,47 @@
 //! What a whole graph must satisfy before it may run (section 7), and more that is nearly always a
 //! mistake. Knows what the dialect says of stages, and nothing of how they are performed.
 
-mod attributes;
-mod conditions;
+mod condition_key;
+mod condition_outcome;
+mod condition_syntax;
+mod dialect_limit;
+mod edge_target_exists;
 mod ends;
-mod loops;
-mod managers;
-mod pauses;
-mod reach;
-mod ship;
+mod exit_no_outgoing;
+mod fan_in_alone;
+mod fidelity_valid;
+mod goal_gate_has_retry;
+mod human_choices;
+mod join_policy;
+mod manager_child;
+mod no_way_out;
+mod parallel_join;
+mod prompt_on_llm_nodes;
+mod reachability;
+mod restart_in_branch;
+mod retry_target_exists;
+mod shape_known;
+mod ship_in_branch;
+mod start_no_incoming;
+mod start_node;
+mod stylesheet_selector;
+mod stylesheet_syntax;
+mod terminal_node;
+mod tool_command;
 mod topology;
+mod type_known;
+mod unbounded_cycle;
+mod unknown_attribute;
+mod unproven_ship;
+mod wait_duration;
 
 use base::{Diagnostic, Place};
 
 use crate::document::Subject;
 use crate::report::Report;
-use crate::{Condition, ConditionError, Document, Graph};
-use topology::Topology;
+use crate::vocabulary::handler_of_type;
+use crate::{Clause, Condition, ConditionError, Dialect, Document, Graph, Handler, Stage};
+use topology::{Area, Topology, areas};
 
 /// A rule of one's own (7.4).
 pub trait Rule {
@@ -32,6 +57,8 @@ pub struct Inspection<'a> {
     pub graph: &'a Graph,
     document: Option<&'a Document>,
     topology: Topology<'a>,
+    /// Where branches are at work.
+    areas: Vec<Area>,
     /// Those of the edges, by position.
     conditions: Vec<Result<Condition, ConditionError>>,
 }
@@ -42,32 +69,38 @@ struct BuiltIn {
     check: fn(&Inspection<'_>, &mut Report),
 }
 
-const RULES: [BuiltIn; 25] = [
-    BuiltIn { name: "start-node", check: ends::start_node },
-    BuiltIn { name: "terminal-node", check: ends::terminal_node },
-    BuiltIn { name: "start-no-incoming", check: ends::start_no_incoming },
-    BuiltIn { name: "exit-no-outgoing", check: ends::exit_no_outgoing },
-    BuiltIn { name: "reachability", check: reach::reachability },
-    BuiltIn { name: "edge-target-exists", check: reach::edge_target_exists },
-    BuiltIn { name: "condition-syntax", check: conditions::condition_syntax },
-    BuiltIn { name: "stylesheet-syntax", check: attributes::stylesheet_syntax },
-    BuiltIn { name: "type-known", check: attributes::type_known },
-    BuiltIn { name: "fidelity-valid", check: attributes::fidelity_valid },
-    BuiltIn { name: "retry-target-exists", check: attributes::retry_target_exists },
-    BuiltIn { name: "goal-gate-has-retry", check: attributes::goal_gate_has_retry },
-    BuiltIn { name: "prompt-on-llm-nodes", check: attributes::prompt_on_llm_nodes },
-    BuiltIn { name: "condition-outcome", check: conditions::condition_outcome },
-    BuiltIn { name: "condition-key", check: conditions::condition_key },
-    BuiltIn { name: "human-choices", check: attributes::human_choices },
-    BuiltIn { name: "manager-child", check: managers::manager_child },
-    BuiltIn { name: "no-way-out", check: reach::no_way_out },
-    BuiltIn { name: "shape-known", check: attributes::shape_known },
-    BuiltIn { name: "stylesheet-selector", check: attributes::stylesheet_selector },
-    BuiltIn { name: "tool-command", check: attributes::tool_command },
-    BuiltIn { name: "unbounded-cycle", check: loops::unbounded_cycle },
-    BuiltIn { name: "unknown-attribute", check: attributes::unknown_attribute },
-    BuiltIn { name: "unproven-ship", check: ship::unproven_ship },
-    BuiltIn { name: "wait-duration", check: pauses::wait_duration },
+const RULES: [BuiltIn; 31] = [
+    BuiltIn { name: "start-node", check: start_node::check },
+    BuiltIn { name: "terminal-node", check: terminal_node::check },
+    BuiltIn { name: "start-no-incoming", check: start_no_incoming::check },
+    BuiltIn { name: "exit-no-outgoing", check: exit_no_outgoing::check },
+    BuiltIn { name: "reachability", check: reachability::check },
+    BuiltIn { name: "edge-target-exists", check: edge_target_exists::check },
+    BuiltIn { name: "condition-syntax", check: condition_syntax::check },
+    BuiltIn { name: "stylesheet-syntax", check: stylesheet_syntax::check },
+    BuiltIn { name: "type-known", check: type_known::check },
+    BuiltIn { name: "fidelity-valid", check: fidelity_valid::check },
+    BuiltIn { name: "retry-target-exists", check: retry_target_exists::check },
+    BuiltIn { name: "goal-gate-has-retry", check: goal_gate_has_retry::check },
+    BuiltIn { name: "prompt-on-llm-nodes", check: prompt_on_llm_nodes::check },
+    BuiltIn { name: "condition-outcome", check: condition_outcome::check },
+    BuiltIn { name: "condition-key", check: condition_key::check },
+    BuiltIn { name: "dialect-limit", check: dialect_limit::check },
+    BuiltIn { name: "fan-in-alone", check: fan_in_alone::check },
+    BuiltIn { name: "human-choices", check: human_choices::check },
+    BuiltIn { name: "join-policy", check: join_policy::check },
+    BuiltIn { name: "manager-child", check: manager_child::check },
+    BuiltIn { name: "no-way-out", check: no_way_out::check },
+    BuiltIn { name: "parallel-join", check: parallel_join::check },
+    BuiltIn { name: "restart-in-branch", check: restart_in_branch::check },
+    BuiltIn { name: "shape-known", check: shape_known::check },
+    BuiltIn { name: "ship-in-branch", check: ship_in_branch::check },
+    BuiltIn { name: "stylesheet-selector", check: stylesheet_selector::check },
+    BuiltIn { name: "tool-command", check: tool_command::check },
+    BuiltIn { name: "unbounded-cycle", check: unbounded_cycle::check },
+    BuiltIn { name: "unknown-attribute", check: unknown_attribute::check },
+    BuiltIn { name: "unproven-ship", check: unproven_ship::check },
+    BuiltIn { name: "wait-duration", check: wait_duration::check },
 ];
 
 /// Checks a graph against every built-in rule. With the document that it was read from, findings
@@ -98,10 +131,12 @@ pub(crate) fn inspect(
     rules: &[&dyn Rule],
     report: &mut Report,
 ) {
+    let topology = Topology::new(graph);
     let on = Inspection {
         graph,
         document,
-        topology: Topology::new(graph),
+        areas: areas(&topology),
+        topology,
         conditions: graph.edges().iter().map(|edge| Condition::parse(&edge.condition)).collect(),
     };
     for rule in &RULES {
@@ -115,12 +150,13 @@ pub(crate) fn inspect(
 impl Inspection<'_> {
     /// The same finding, at a thing's declaration if there is a source.
     pub fn at(&self, subject: Subject<'_>, finding: Diagnostic) -> Diagnostic {
-        placed(finding, self.document.and_then(|document| document.place(subject)))
+        self.about(subject, finding, self.document.and_then(|document| document.place(subject)))
     }
 
     /// The same finding, at a thing's attribute if there is a source.
     pub fn at_key(&self, subject: Subject<'_>, key: &str, finding: Diagnostic) -> Diagnostic {
-        placed(finding, self.document.and_then(|document| document.place_of_key(subject, key)))
+        let place = self.document.and_then(|document| document.place_of_key(subject, key));
+        self.about(subject, finding, place)
     }
 
     /// The same finding, at byte `index` of an attribute's text if there is a source.
@@ -132,7 +168,33 @@ impl Inspection<'_> {
         finding: Diagnostic,
     ) -> Diagnostic {
         let place = self.document.and_then(|d| d.place_in_value(subject, key, index));
-        placed(finding, place)
+        self.about(subject, finding, place)
+    }
+
+    /// The same finding, with what it is about (7.1).
+    fn about(&self, subject: Subject<'_>, finding: Diagnostic, place: Option<Place>) -> Diagnostic {
+        let finding = match subject {
+            Subject::Graph => finding,
+            Subject::Stage(id) => finding.of_stage(id.as_str()),
+            Subject::Edge(position) => match self.graph.edges().get(position) {
+                Some(edge) => finding.of_edge(edge.from.as_str(), edge.to.as_str()),
+                None => finding,
+            },
+        };
+        match place {
+            Some(place) => finding.at(place),
+            None => finding,
+        }
+    }
+
+    /// Whose words the pipeline was written in; the specification's for a graph without a source.
+    fn dialect(&self) -> Dialect {
+        self.document.map_or(Dialect::Spec, Document::dialect)
+    }
+
+    /// Whether there is a source, in these words.
+    fn is_document_in(&self, dialect: Dialect) -> bool {
+        self.document.is_some_and(|document| document.dialect() == dialect)
     }
 
     /// Whether edges alone mention a stage.
@@ -141,10 +203,32 @@ impl Inspection<'_> {
     }
 }
 
-fn placed(finding: Diagnostic, place: Option<Place>) -> Diagnostic {
-    match place {
-        Some(place) => finding.at(place),
-        None => finding,
+fn stylesheet(on: &Inspection<'_>) -> Option<String> {
+    on.graph.attributes.get("model_stylesheet").map(ToString::to_string)
+}
+
+fn stages_of<'a>(on: &Inspection<'a>, handler: &Handler) -> impl Iterator<Item = &'a Stage> {
+    on.graph.stages.values().filter(move |stage| stage.handler == *handler)
+}
+
+/// A stage's type, if neither we nor whoever runs the pipeline know it.
+fn unknown_type(stage: &Stage) -> Option<String> {
+    let name = stage.attributes.get("type")?.to_string();
+    let is_registered = matches!(stage.handler, Handler::Custom(_));
+    (!name.is_empty() && !is_registered && handler_of_type(&name).is_none()).then_some(name)
+}
+
+/// Reports what is found in clauses of conditions on edges.
+fn each_clause(
+    on: &Inspection<'_>,
+    report: &mut Report,
+    find: impl Fn(&Clause) -> Option<Diagnostic>,
+) {
+    for (position, condition) in on.conditions.iter().enumerate() {
+        let Ok(condition) = condition else { continue };
+        for finding in condition.clauses().iter().filter_map(&find) {
+            report.push(on.at_key(Subject::Edge(position), "condition", finding));
+        }
     }
 }
 

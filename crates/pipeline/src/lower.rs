@@ -1,13 +1,16 @@
 //! Statements to a graph: scopes, defaults, chains and subgraphs are unfolded here (2.9 to 2.12),
 //! and [`crate::resolve`] gives the attributes their meaning.
 
+mod implicit;
+
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use base::{Diagnostic, StageId};
+use base::{Diagnostic, StageId, nearest};
 
+use crate::dialect::{Carrier, Dialect};
 use crate::document::{Site, Sites};
-use crate::limits::{ATTRIBUTES_MAX, EDGES_MAX, EXPANDED_BYTES_MAX, STAGES_MAX};
+use crate::limits::{ATTRIBUTES_MAX, EDGES_MAX, STAGES_MAX};
 use crate::read::Reading;
 use crate::report::Report;
 use crate::resolve::{GraphDefaults, Resolver, claim_ends_by_id};
@@ -185,16 +188,19 @@ impl<'s> Lowering<'s> {
         reading: &Reading<'_>,
         report: &mut Report,
     ) -> (Graph, Sites) {
-        let mut resolver = Resolver::new(text, reading, report, EXPANDED_BYTES_MAX);
-        let attributes = resolver.copy(&self.graph);
-        let defaults = GraphDefaults::read(&mut resolver, &self.graph, &attributes);
-        let graph_site = Site::new(syntax.at, false, &self.graph);
+        let dialect = self.dialect(text, reading, report);
+        let mut resolver = Resolver::new(text, reading, report, dialect);
+        let graph = dialect.translate(Carrier::Graph, self.graph);
+        let attributes = resolver.copy(&graph);
+        let defaults = GraphDefaults::read(&mut resolver, &graph, &attributes);
+        let graph_site = Site::new(syntax.at, false, &graph);
 
         let mut stages: Vec<(StageId, Stage)> = Vec::with_capacity(self.drafts.len());
         let mut stage_sites = HashMap::with_capacity(self.drafts.len());
         for draft in self.drafts {
             let merged = overlay(&draft.defaults, &draft.explicit);
-            let stage = resolver.stage(&draft.name.id, &merged, draft.classes, &defaults);
+            let merged = resolver.inline_prompt(dialect.translate(Carrier::Stage, merged));
+            let stage = resolver.stage(draft.name, &merged, draft.classes, &defaults);
             let site = Site::new(draft.name.at, !draft.is_declared, &merged);
             stage_sites.insert(stage.id.clone(), site);
             stages.push((stage.id.clone(), stage));
@@ -205,13 +211,60 @@ impl<'s> Lowering<'s> {
         let mut edges: Vec<Edge> = Vec::with_capacity(self.edges_count);
         let mut edge_sites = Vec::with_capacity(self.edges_count);
         for path in self.paths {
-            edges.extend(resolver.edges(path.names, &path.attributes));
+            let written = dialect.translate(Carrier::Edge, path.attributes);
+            edges.extend(resolver.edges(path.names, &written));
             let sites = path.names[1..].iter().zip(path.names);
-            edge_sites
-                .extend(sites.map(|(_, from)| Some(Site::new(from.at, false, &path.attributes))));
+            edge_sites.extend(sites.map(|(_, from)| Some(Site::new(from.at, false, &written))));
         }
-        let graph = Graph::new(syntax.name.clone(), defaults.goal, attributes, stages, edges);
-        (graph, Sites { graph: graph_site, stages: stage_sites, edges: edge_sites })
+        let mut sites =
+            Sites { dialect, graph: graph_site, stages: stage_sites, edges: edge_sites };
+        let goal = defaults.goal.clone();
+        let mut graph = Graph::new(syntax.name.clone(), goal, attributes, stages, edges);
+        if dialect.fans_out() {
+            graph = implicit::insert(&mut resolver, &defaults, graph, &mut sites);
+        }
+        (graph, sites)
+    }
+
+    /// Whose words the text is in: as the caller says, as the text says, as its words tell.
+    fn dialect(&self, text: &Text, reading: &Reading<'_>, report: &mut Report) -> Dialect {
+        if let Some(dialect) = reading.options.dialect {
+            return dialect;
+        }
+        if let Some(said) = self.graph.iter().find(|attribute| attribute.key == "dialect") {
+            let name = said.value.to_string();
+            let names = || Dialect::ALL.into_iter().map(Dialect::name);
+            if let Some(dialect) = Dialect::ALL.into_iter().find(|d| d.name() == name) {
+                return dialect;
+            }
+            let error = Diagnostic::error("attribute-type", format!("`{name}` is no dialect"));
+            let help = match nearest(&name, names()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the dialects are {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            report.push(error.help(help).at(text.place(said.value_at)));
+            return Dialect::Spec;
+        }
+        let Some((dialect, clue)) = self.clue() else {
+            let is_fabro = text.file().ends_with(".fabro");
+            return if is_fabro { Dialect::Fabro } else { Dialect::Spec };
+        };
+        let name = dialect.name();
+        let message = format!("read in the dialect `{name}`, for its `{}`", clue.key);
+        let note = Diagnostic::info("dialect", message);
+        let note = note.help("`graph [dialect=spec]` reads it by the specification alone");
+        report.push(note.at(text.place(clue.key_at)));
+        dialect
+    }
+
+    /// The first attribute that only the foremost dialect among all attributes has.
+    fn clue(&self) -> Option<(Dialect, &Attribute<'s>)> {
+        let stages = self.drafts.iter().map(|draft| &draft.explicit);
+        let defaults = self.drafts.iter().map(|draft| &*draft.defaults);
+        let edges = self.paths.iter().map(|path| &path.attributes);
+        let all = std::iter::once(&self.graph).chain(stages).chain(defaults).chain(edges).flatten();
+        let clues = all.filter_map(|written| Some((Dialect::of(written)?, &**written)));
+        clues.min_by_key(|(dialect, written)| (*dialect, written.key_at))
     }
 }
 

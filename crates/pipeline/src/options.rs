@@ -2,7 +2,7 @@
 //! crate opens no file itself.
 
 use crate::lint::Rule;
-use crate::{Graph, Parsed};
+use crate::{Dialect, Graph, Parsed};
 
 /// How a pipeline is read. The default reads like [`crate::parse`] and [`crate::load`]: nothing but
 /// what comes with the crate, and no file beside the pipeline's own.
@@ -21,6 +21,11 @@ pub struct Options<'a> {
     pub transforms: &'a [&'a dyn Transform],
     /// Values of `type` that are registered (4.12); any other unknown one falls back to the shape.
     pub handlers: &'a [&'a str],
+    /// Whose words the pipeline is in; as its own words tell where this is absent.
+    pub dialect: Option<Dialect>,
+    /// Names and values that goal and prompts may mention as `$name`, beside `$goal`. What is not
+    /// among them stays as it is written.
+    pub variables: &'a [(&'a str, &'a str)],
     /// Reads a file that the pipeline names, such as a manager's child.
     pub files: &'a Files<'a>,
 }
@@ -39,7 +44,14 @@ pub trait Transform {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { rules: &[], transforms: &[], handlers: &[], files: &no_files }
+        Self {
+            rules: &[],
+            transforms: &[],
+            handlers: &[],
+            dialect: None,
+            variables: &[],
+            files: &no_files,
+        }
     }
 }
 

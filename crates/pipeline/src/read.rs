@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use base::{Diagnostic, Place};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::limits::{CHILD_DEPTH_MAX, CHILDREN_MAX, SOURCE_BYTES_MAX};
 use crate::lint::{Rule, inspect};
@@ -17,6 +18,8 @@ use crate::{Document, Graph, Options};
 pub struct Parsed {
     /// Absent when there are errors.
     pub graph: Option<Graph>,
+    /// With errors, what could be read in spite of them, to be looked at and never to be run.
+    pub fragment: Option<Graph>,
     pub document: Document,
     /// In the order of the text.
     pub diagnostics: Vec<Diagnostic>,
@@ -65,6 +68,19 @@ impl Parsed {
     }
 }
 
+impl Serialize for Parsed {
+    /// `{"dialect", "is_valid", "graph", "diagnostics"}`: the graph as it is stored, or what of it
+    /// could be read, and all findings with their places.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut shown = serializer.serialize_struct("Parsed", 4)?;
+        shown.serialize_field("dialect", &self.document.dialect())?;
+        shown.serialize_field("is_valid", &self.graph.is_some())?;
+        shown.serialize_field("graph", &self.graph.as_ref().or(self.fragment.as_ref()))?;
+        shown.serialize_field("diagnostics", &self.diagnostics)?;
+        shown.end()
+    }
+}
+
 /// The reading of one text, be it the pipeline or a child inside it.
 pub(crate) struct Reading<'a> {
     pub(crate) options: &'a Options<'a>,
@@ -97,8 +113,9 @@ impl Reading<'_> {
         if is_whole && self.is_linted {
             inspect(&graph, Some(&document), self.options.rules, &mut report);
         }
-        let graph = (!report.has_errors()).then_some(graph);
-        Parsed { graph, document, diagnostics: report.finish() }
+        let (graph, fragment) =
+            if report.has_errors() { (None, Some(graph)) } else { (Some(graph), None) };
+        Parsed { graph, fragment, document, diagnostics: report.finish() }
     }
 
     /// Reads a pipeline inside this one.

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use base::{Diagnostic, StageId, nearest};
 
-use crate::limits::{NUMBER_MAX, RETRIES_MAX, VISITS_DEFAULT, VISITS_MAX};
+use crate::dialect::Dialect;
+use crate::fidelity::SUBGRAPH_CLASS;
+use crate::limits::{EXPANDED_BYTES_MAX, NUMBER_MAX, RETRIES_MAX, VISITS_DEFAULT, VISITS_MAX};
 use crate::read::Reading;
 use crate::report::Report;
 use crate::stylesheet::{PROPERTIES, Stylesheet};
-use crate::syntax::{Attribute, Name};
+use crate::syntax::{Attribute, Attributes, Name};
 use crate::text::Text;
 use crate::vocabulary::{handler_of_shape, handler_of_type};
 use crate::{Backoff, Edge, Handler, Retry, Stage, Value};
@@ -52,6 +54,7 @@ impl GraphDefaults {
         attributes: &BTreeMap<String, Value>,
     ) -> Self {
         let text = |key: &str| attributes.get(key).map(ToString::to_string);
+        let goal = text("goal").map(|goal| resolver.expand(goal)).unwrap_or_default();
         let retries = resolver
             .integer(written, "default_max_retries", 0..=RETRIES_MAX)
             .or_else(|| resolver.integer(written, "default_max_retry", 0..=RETRIES_MAX));
@@ -59,7 +62,7 @@ impl GraphDefaults {
         // A stylesheet that does not parse is for lint to tell; here it gives nothing.
         let stylesheet = text("model_stylesheet").map(|sheet| Stylesheet::parse(&sheet));
         Self {
-            goal: text("goal").unwrap_or_default(),
+            goal,
             attempts_max: retries.map(attempts),
             policy: policy.unwrap_or_else(|| preset(POLICIES[0])),
             visits_max: resolver.visits(written, "default_max_visits").unwrap_or(VISITS_DEFAULT),
@@ -70,11 +73,20 @@ impl GraphDefaults {
     }
 }
 
+/// What the attributes that are being read belong to.
+enum About {
+    Graph,
+    Stage(StageId),
+    Edge(StageId, StageId),
+}
+
 /// Reads attributes as what they are for, and reports those that are something else.
 pub(crate) struct Resolver<'a> {
     text: &'a Text,
     reading: &'a Reading<'a>,
     report: &'a mut Report,
+    dialect: Dialect,
+    about: About,
     bytes_left: usize,
     is_too_large: bool,
 }
@@ -84,9 +96,18 @@ impl<'a> Resolver<'a> {
         text: &'a Text,
         reading: &'a Reading<'a>,
         report: &'a mut Report,
-        bytes_max: usize,
+        dialect: Dialect,
     ) -> Self {
-        Self { text, reading, report, bytes_left: bytes_max, is_too_large: false }
+        let bytes_left = EXPANDED_BYTES_MAX;
+        Self {
+            text,
+            reading,
+            report,
+            dialect,
+            about: About::Graph,
+            bytes_left,
+            is_too_large: false,
+        }
     }
 
     /// Attributes as a graph holds them.
@@ -101,12 +122,18 @@ impl<'a> Resolver<'a> {
 
     pub(crate) fn stage(
         &mut self,
-        id: &StageId,
+        name: &Name,
         written: &[Rc<Attribute<'_>>],
         derived_classes: Vec<String>,
         defaults: &GraphDefaults,
     ) -> Stage {
+        let id = &name.id;
+        self.about = About::Stage(id.clone());
         let mut attributes = self.copy(written);
+        if let Some(class) = derived_classes.last() {
+            let class = Value::String(class.clone());
+            attributes.insert(SUBGRAPH_CLASS.to_owned(), class);
+        }
         let classes = classes(attributes.get("class"), derived_classes);
         if classes.is_empty() {
             attributes.remove("class");
@@ -142,6 +169,7 @@ impl<'a> Resolver<'a> {
 
     /// The edges of a chain (2.9): the attributes after it are those of each.
     pub(crate) fn edges(&mut self, names: &[Name], written: &[Rc<Attribute<'_>>]) -> Vec<Edge> {
+        self.about = About::Edge(names[0].id.clone(), names[1].id.clone());
         let weight = self.integer(written, "weight", -NUMBER_MAX..=NUMBER_MAX).unwrap_or(0);
         let loop_restart = self.boolean(written, "loop_restart");
         let freeform = self.boolean(written, "freeform");
@@ -180,16 +208,59 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// Attributes with the prompt that stands in a file of its own, as some dialects have it
+    /// (`@path`), put in its place.
+    pub(crate) fn inline_prompt<'s>(&mut self, mut written: Attributes<'s>) -> Attributes<'s> {
+        if self.dialect == Dialect::Spec {
+            return written;
+        }
+        let Some(at) = written.iter().position(|attribute| attribute.key == "prompt") else {
+            return written;
+        };
+        let Attribute { key, key_at, value_at, .. } = *written[at];
+        let prompt = written[at].value.to_string();
+        // A path has no white space; a prompt that begins with a mention of somebody has.
+        let path = prompt.strip_prefix('@').filter(|path| !path.contains(char::is_whitespace));
+        let Some(path) = path.filter(|path| !path.is_empty()) else { return written };
+        match (self.reading.options.files)(path) {
+            Ok((_, text)) => {
+                let value = Value::String(text);
+                written[at] = Rc::new(Attribute { key, key_at, value, value_at });
+            }
+            Err(reason) => {
+                let message = format!("cannot read the prompt `{path}`: {reason}");
+                let warning = Diagnostic::warning("prompt-file", message);
+                let warning = warning.help("the agent is told the path instead");
+                self.report.push(warning.at(self.text.place(value_at)));
+            }
+        }
+        written
+    }
+
     /// The prompt with `$goal` replaced (4.5): plain replacement, no template language.
     fn prompt(&mut self, written: &[Rc<Attribute<'_>>], goal: &str) -> String {
         let Some(attribute) = find(written, "prompt") else { return String::new() };
-        let prompt = attribute.value.to_string();
+        let prompt = self.expand(attribute.value.to_string());
         let copies = prompt.matches("$goal").count();
         let bytes = prompt.len().saturating_add(copies.saturating_mul(goal.len()));
         if !self.charge(bytes, attribute.value_at) {
             return String::new();
         }
         if copies == 0 { prompt } else { prompt.replace("$goal", goal) }
+    }
+
+    /// A text with the caller's variables in it: `$name`, and as Fabro writes it `{{ inputs.name }}`.
+    fn expand(&self, mut text: String) -> String {
+        for (name, value) in self.reading.options.variables {
+            if !text.contains(name) {
+                continue;
+            }
+            for braces in [format!("{{{{ inputs.{name} }}}}"), format!("{{{{ {name} }}}}")] {
+                text = text.replace(&braces, value);
+            }
+            text = replace_variable(&text, name, value);
+        }
+        text
     }
 
     /// How often a stage is tried (3.5): its own number, its own policy, the graph's number, the
@@ -252,7 +323,7 @@ impl<'a> Resolver<'a> {
             let message = format!("`{key}` without a unit, taken as {seconds} seconds");
             let warning = Diagnostic::warning("duration-unit", message);
             let warning = warning.help(format!("write `{key}={seconds}s`"));
-            self.report.push(warning.at(self.text.place(attribute.value_at)));
+            self.note(warning, attribute.value_at);
             return Some(Duration::from_secs(seconds));
         }
         let duration = found.duration();
@@ -303,7 +374,18 @@ impl<'a> Resolver<'a> {
 
     fn wrong(&mut self, attribute: &Attribute<'_>, message: String, help: impl Into<String>) {
         let error = Diagnostic::error("attribute-type", message).help(help);
-        self.report.push(error.at(self.text.place(attribute.value_at)));
+        self.note(error, attribute.value_at);
+    }
+
+    /// Tells of something about what is being read.
+    pub(crate) fn note(&mut self, finding: Diagnostic, at: usize) {
+        let finding = match &self.about {
+            _ if finding.stage.is_some() => finding,
+            About::Graph => finding,
+            About::Stage(id) => finding.of_stage(id.as_str()),
+            About::Edge(from, to) => finding.of_edge(from.as_str(), to.as_str()),
+        };
+        self.report.push(finding.at(self.text.place(at)));
     }
 
     /// Takes room for a copy; `false`, told once, when there is none left.
@@ -320,6 +402,21 @@ impl<'a> Resolver<'a> {
         }
         fits
     }
+}
+
+/// `$name` replaced, where no longer name begins so.
+fn replace_variable(text: &str, name: &str, value: &str) -> String {
+    let marked = format!("${name}");
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(&marked) {
+        let (before, after) = (&rest[..at], &rest[at + marked.len()..]);
+        replaced.push_str(before);
+        let is_longer = after.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        replaced.push_str(if is_longer { &marked } else { value });
+        rest = after;
+    }
+    replaced + rest
 }
 
 /// Without a stage of the shape or type, ids name the ends (3.2, 7.2): `start` and `Start`, `exit`

@@ -192,7 +192,9 @@ impl<'a> Parser<'a> {
     fn property(&mut self) -> Result<usize, StylesheetError> {
         let start = self.at;
         let name = self.word();
-        PROPERTIES.iter().position(|known| *known == name).ok_or_else(|| {
+        // Fabro's names are without `llm_`.
+        let is_meant = |known: &str| known == name || known.strip_prefix("llm_") == Some(name);
+        PROPERTIES.iter().position(|known| is_meant(known)).ok_or_else(|| {
             self.at = start;
             let help = match nearest(name, PROPERTIES) {
                 Some(meant) => format!("did you mean `{meant}`?"),

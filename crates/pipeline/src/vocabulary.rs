@@ -42,6 +42,7 @@ pub(crate) const GRAPH_ATTRIBUTES: &[&str] = &[
     "default_max_visits",
     "default_retry_policy",
     "default_thread_id",
+    "dialect",
     "fallback_retry_target",
     "goal",
     "label",
@@ -81,6 +82,7 @@ pub(crate) const NODE_ATTRIBUTES: &[&str] = &[
     "manager.poll_interval",
     "manager.steer_cooldown",
     "manager.stop_condition",
+    "max_agent_turns",
     "max_parallel",
     "max_retries",
     "max_visits",
@@ -96,6 +98,7 @@ pub(crate) const NODE_ATTRIBUTES: &[&str] = &[
     "stack.child_dot_source",
     "stack.child_dotfile",
     "stack.child_workflow",
+    "subgraph.class",
     "thread_id",
     "timeout",
     "tool_command",
@@ -193,10 +196,6 @@ pub(crate) const DRAWING_ATTRIBUTES: &[&str] = &[
     "xlabel",
     "xlp",
 ];
-
-/// Fidelity modes (5.4).
-pub(crate) const FIDELITIES: [&str; 6] =
-    ["full", "truncate", "compact", "summary:low", "summary:medium", "summary:high"];
 
 /// What `outcome` can be (5.2), as conditions write it.
 pub(crate) const OUTCOMES: [&str; 5] = ["success", "partial_success", "retry", "fail", "skipped"];

@@ -1,9 +1,10 @@
 //! The graph as numbers: which stage leads to which, by edges and by the jumps of retry targets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base::StageId;
 
+use crate::joins::share;
 use crate::{Graph, Handler, Stage};
 
 /// Stages by position in id order, and the ways between them both ways round.
@@ -80,4 +81,33 @@ pub(super) fn reached(ways: &[Vec<Way>], from: impl IntoIterator<Item = usize>) 
         }
     }
     reached
+}
+
+/// The stages between a parallel stage and the stage where its branches meet.
+pub(super) struct Area {
+    pub(super) parallel: usize,
+    pub(super) stages: Vec<usize>,
+}
+
+/// The areas of all parallel stages whose branches meet. Each looks at no more than its share of what
+/// all of them may look at.
+pub(super) fn areas(topology: &Topology<'_>) -> Vec<Area> {
+    let parallels: Vec<usize> = topology.of_handler(&Handler::Parallel).collect();
+    let steps_max = share(parallels.len());
+    let meets = |parallel: &usize| topology.stages[*parallel].fan_out.as_ref()?.meets.as_ref();
+    let area = |parallel: usize| {
+        let end = meets(&parallel)?;
+        let mut seen = BTreeSet::new();
+        let mut todo = vec![parallel];
+        while let Some(at) = todo.pop() {
+            for way in topology.forward[at].iter().filter(|way| way.edge.is_some()) {
+                let is_inside = topology.stages[way.stage].id != *end && way.stage != parallel;
+                if is_inside && seen.len() < steps_max && seen.insert(way.stage) {
+                    todo.push(way.stage);
+                }
+            }
+        }
+        Some(Area { parallel, stages: seen.into_iter().collect() })
+    };
+    parallels.into_iter().filter_map(area).collect()
 }

@@ -177,7 +177,7 @@ impl Resolver<'_> {
             let error = Diagnostic::error("manager-child", message);
             let error =
                 error.help("`dark pipeline lint` of the child tells all that is wrong with it");
-            self.report.push(error.at(self.text.place(child.at)));
+            self.note(error, child.at);
         })
         .ok()
     }

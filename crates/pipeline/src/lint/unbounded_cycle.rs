@@ -1,4 +1,4 @@
-//! Every loop has a bound.
+//! `unbounded-cycle`: every loop has a bound.
 
 use base::Diagnostic;
 
@@ -12,7 +12,7 @@ use crate::report::Report;
 const SHOWN_STAGES_MAX: usize = 12;
 
 /// In every cycle some stage limits its visits.
-pub(super) fn unbounded_cycle(on: &Inspection<'_>, report: &mut Report) {
+pub(super) fn check(on: &Inspection<'_>, report: &mut Report) {
     for cycle in unlimited_cycles(&on.topology) {
         let names = cycle.iter().map(|at| on.topology.stages[*at].id.as_str());
         let mut shown: Vec<&str> = names.take(SHOWN_STAGES_MAX).collect();

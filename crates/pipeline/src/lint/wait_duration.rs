@@ -1,4 +1,4 @@
-//! A stage that waits knows for how long.
+//! `wait-duration`: a stage that waits knows for how long.
 
 use base::Diagnostic;
 
@@ -8,7 +8,7 @@ use crate::document::Subject;
 use crate::report::Report;
 
 /// A pause has a duration.
-pub(super) fn wait_duration(on: &Inspection<'_>, report: &mut Report) {
+pub(super) fn check(on: &Inspection<'_>, report: &mut Report) {
     for stage in on.graph.stages.values() {
         let is_told = stage.attributes.contains_key("duration");
         if stage.handler == Handler::Wait && stage.pause.is_none() && !is_told {

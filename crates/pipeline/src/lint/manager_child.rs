@@ -1,4 +1,4 @@
-//! A manager has a child to watch.
+//! `manager-child`: a manager has a child to watch.
 
 use base::Diagnostic;
 
@@ -10,7 +10,7 @@ use crate::resolve::CHILD_KEYS;
 
 /// A stage without a child can only fail. A child that cannot be used has been told about where it
 /// is named.
-pub(super) fn manager_child(on: &Inspection<'_>, report: &mut Report) {
+pub(super) fn check(on: &Inspection<'_>, report: &mut Report) {
     for stage in on.graph.stages.values() {
         if stage.handler != Handler::ManagerLoop || stage.manager.is_some() {
             continue;

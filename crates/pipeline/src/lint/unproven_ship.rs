@@ -1,4 +1,4 @@
-//! Nothing ships without a proof of exactly what ships: a rule about every way to a `factory.ship`
+//! `unproven-ship`: nothing ships without a proof of exactly what ships: a rule about every way to a `factory.ship`
 //! stage. The hand that ships checks again; this tells before anything is spent.
 
 use base::Diagnostic;
@@ -14,7 +14,7 @@ const SHOWN_STAGES_MAX: usize = 12;
 
 /// Every way to a ship stage passes a `factory.prove` goal gate, leaves it on success alone, and
 /// meets nothing after it that could change what was proven.
-pub(super) fn unproven_ship(on: &Inspection<'_>, report: &mut Report) {
+pub(super) fn check(on: &Inspection<'_>, report: &mut Report) {
     let stages = &on.topology.stages;
     // Backward from all ship stages at once. `next` is one step of the way from a stage to a ship.
     let mut next: Vec<Option<usize>> = vec![None; stages.len()];
