@@ -91,6 +91,5 @@ pub fn svg(graph: &Graph, paint: Option<&Paint>) -> Result<String, DrawError> {
     if edges > EDGES_MAX {
         return Err(DrawError::TooManyEdges { edges, max: EDGES_MAX });
     }
-    let nothing = Paint::default();
-    Ok(render::render(graph, paint.unwrap_or(&nothing)))
+    Ok(render::render(graph, paint))
 }

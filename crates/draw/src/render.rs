@@ -13,7 +13,7 @@ use crate::shape::{BORDER, Shape, note, shape};
 use crate::text::{escape, excerpt};
 use crate::{Mark, Paint, StageMark};
 
-/// Around everything; badges and the tips of lines reach into it.
+/// Around everything.
 const MARGIN: f64 = 20.0;
 
 /// Room between a line and its label, and above and below the label.
@@ -21,13 +21,16 @@ const LABEL_PAD: f64 = 6.0;
 const LABEL_SPACE: f64 = 2.0;
 
 /// Width and height of a count at an edge.
-const COUNT: (f64, f64) = (28.0, 12.0);
+const COUNT: (f64, f64) = (28.0, 14.0);
 
 /// An arrow head.
 const HEAD_LENGTH: f64 = 9.0;
 const HEAD_HALF: f64 = 4.0;
 
+/// A state, and the room that it takes under a stage's text. Once there is a run, all stages have
+/// that room, so that nothing moves while it goes on.
 const BADGE_HEIGHT: f64 = 15.0;
+const BADGE_ROOM: Spot = Spot { x: 82.0, y: BADGE_HEIGHT + 4.0 };
 
 /// Characters of the goal in the picture's name.
 const GOAL_MAX: usize = 200;
@@ -51,7 +54,7 @@ struct Arrow<'a> {
     taken: u32,
 }
 
-pub(crate) fn render(graph: &Graph, paint: &Paint) -> String {
+pub(crate) fn render(graph: &Graph, paint: Option<&Paint>) -> String {
     let direction = Direction::new(graph.attributes.get("rankdir").and_then(|v| v.as_str()));
     let boxes: Vec<Box<'_>> = graph.stages.values().map(|stage| boxed(stage, paint)).collect();
     let numbers: HashMap<&StageId, usize> =
@@ -61,7 +64,8 @@ pub(crate) fn render(graph: &Graph, paint: &Paint) -> String {
         let (Some(from), Some(to)) = (numbers.get(&edge.from), numbers.get(&edge.to)) else {
             continue;
         };
-        let taken = paint.edges_taken.get(&(edge.from.clone(), edge.to.clone()));
+        let way = (edge.from.clone(), edge.to.clone());
+        let taken = paint.and_then(|paint| paint.edges_taken.get(&way));
         let arrow = Arrow {
             edge,
             card: card::of_edge(edge),
@@ -77,10 +81,15 @@ pub(crate) fn render(graph: &Graph, paint: &Paint) -> String {
     Document { direction, layout: &layout, out: String::new() }.write(graph, &boxes, &arrows)
 }
 
-fn boxed<'a>(stage: &'a Stage, paint: &'a Paint) -> Box<'a> {
-    let mark = paint.stages.get(&stage.id);
+fn boxed<'a>(stage: &'a Stage, paint: Option<&'a Paint>) -> Box<'a> {
+    let mark = paint.and_then(|paint| paint.stages.get(&stage.id));
     let card = card::of_stage(stage, mark);
-    let shape = shape(&stage.handler, stage.goal_gate, card.size());
+    let text = card.size();
+    let room = match paint {
+        Some(_) => Spot { x: text.x.max(BADGE_ROOM.x), y: text.y + BADGE_ROOM.y },
+        None => text,
+    };
+    let shape = shape(&stage.handler, stage.goal_gate, room);
     let child = card::of_child(stage).map(|card| {
         let shape = note(card.size());
         (card, shape)
@@ -173,7 +182,7 @@ impl Document<'_> {
         }
         if arrow.taken > 0 {
             let corner = self.corner(route.count);
-            let (x, y) = (n(corner.x + COUNT.0 - LABEL_PAD), n(corner.y + COUNT.1 - 2.0));
+            let (x, y) = (n(corner.x + COUNT.0 - LABEL_PAD), n(corner.y + COUNT.1 - 4.0));
             let count = card::count(arrow.taken);
             self.put(format_args!(
                 "<text class=\"count\" text-anchor=\"end\" x=\"{x}\" y=\"{y}\">{count}</text>"
@@ -261,9 +270,14 @@ impl Document<'_> {
             self.put(format_args!("<path class=\"halo\" d=\"{halo}\"/>"));
         }
         self.shape(shape, middle);
-        self.centred(&boxed.card, Spot { x: middle.x + shape.text.x, y: middle.y + shape.text.y });
-        if let Some(mark) = boxed.mark {
-            self.badge(&card::badge(mark), middle, shape);
+        let text = Spot { x: middle.x + shape.text.x, y: middle.y + shape.text.y };
+        match boxed.mark {
+            Some(mark) => {
+                self.centred(&boxed.card, Spot { y: text.y - BADGE_ROOM.y / 2.0, ..text });
+                let low = text.y + (boxed.card.size().y + BADGE_ROOM.y - BADGE_HEIGHT) / 2.0;
+                self.badge(&card::badge(mark), Spot { y: low, ..text });
+            }
+            None => self.centred(&boxed.card, text),
         }
         self.out.push_str("</g>\n");
     }
@@ -282,13 +296,10 @@ impl Document<'_> {
         }
     }
 
-    /// The state, on the upper right of the outline.
-    fn badge(&mut self, text: &str, middle: Spot, shape: &Shape) {
+    fn badge(&mut self, text: &str, middle: Spot) {
         let width = Style::Badge.font().width(text) + 12.0;
-        let right = middle.x + shape.width / 2.0 + 4.0;
-        let top = middle.y - shape.height / 2.0;
-        let (x, y) = (n(right - width), n(top - BADGE_HEIGHT * 0.6));
-        let (text_x, text_y) = (n(right - width / 2.0), n(top + BADGE_HEIGHT * 0.15));
+        let (x, y) = (n(middle.x - width / 2.0), n(middle.y - BADGE_HEIGHT / 2.0));
+        let (text_x, text_y) = (n(middle.x), n(middle.y + 3.5));
         self.put(format_args!(
             "<g class=\"badge\"><rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{BADGE_HEIGHT}\" \
              rx=\"7.5\"/><text text-anchor=\"middle\" x=\"{text_x}\" y=\"{text_y}\">{}</text></g>",

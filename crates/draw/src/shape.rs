@@ -18,8 +18,17 @@ const SNIP: f64 = 9.0;
 pub(crate) const BORDER: f64 = 4.0;
 
 /// A quarter of a circle: cosines of 0°, 11.25°, … 90°. Flat to the eye at the radii used here.
-const QUARTER: [f64; 9] =
-    [1.0, 0.980_785, 0.923_88, 0.831_47, 0.707_107, 0.555_57, 0.382_683, 0.195_09, 0.0];
+const QUARTER: [f64; 9] = [
+    1.0,
+    0.980_785,
+    0.923_88,
+    0.831_47,
+    std::f64::consts::FRAC_1_SQRT_2,
+    0.555_57,
+    0.382_683,
+    0.195_09,
+    0.0,
+];
 
 /// An outline around a text; all spots are relative to the middle.
 #[derive(Debug, Clone)]

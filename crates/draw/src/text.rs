@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn breaks_a_long_word_at_its_joints() {
         assert_eq!(FONT.wrap("outcome_ab=fail", 75.0, 3), ["outcome_ab=", "fail"]);
-        assert_eq!(FONT.wrap("abcdefgh", 20.0, 2), ["abc", "de…"]);
+        assert_eq!(FONT.wrap("abcdefgh", 20.0, 2), ["abc", "d…"]);
     }
 
     #[test]

@@ -115,6 +115,8 @@ struct Cell {
     after: f64,
     depth: f64,
     is_line: bool,
+    /// Of a line that closes a loop.
+    is_back: bool,
 }
 
 /// The cells through which a link runs, in the order of the layers.
@@ -162,7 +164,14 @@ fn grid(items: &[Item], links: &[Link], ranks: &[usize], back: &BTreeSet<usize>)
         let beside = item.beside.map_or(0.0, |size| size.across + SPACE_LINES);
         let (stack, depth) = self_room(selfs);
         let depth = depth.max(item.size.along).max(item.beside.map_or(0.0, |size| size.along));
-        Cell { rank: *rank, before: half, after: half + stack + beside, depth, is_line: false }
+        Cell {
+            rank: *rank,
+            before: half,
+            after: half + stack + beside,
+            depth,
+            is_line: false,
+            is_back: false,
+        }
     });
     let mut grid = Grid {
         cells: cells.collect(),
@@ -223,7 +232,10 @@ fn chain(grid: &mut Grid, link: &Link, ranks: &[usize], is_back: bool, is_whole:
         grid.cells.push(cell);
         grid.cells.len() - 1
     };
-    let line = |rank| Cell { rank, before: LINE_HALF, after: LINE_HALF, depth: 0.0, is_line: true };
+    let line = |rank| {
+        let (before, after) = (LINE_HALF, LINE_HALF);
+        Cell { rank, before, after, depth: 0.0, is_line: true, is_back }
+    };
     let labelled = |rank| {
         let label = link.label.unwrap_or(Size { across: LINE_HALF, along: 0.0 });
         let depth = label.along.max(link.count.along);
@@ -234,7 +246,9 @@ fn chain(grid: &mut Grid, link: &Link, ranks: &[usize], is_back: bool, is_whole:
         let label = add(labelled(rank + 1));
         let half = link.signpost.across / 2.0;
         let depth = link.signpost.along;
-        let post = add(Cell { rank: rank + 2, before: half, after: half, depth, is_line: false });
+        let (before, after) = (half, half);
+        let post =
+            add(Cell { rank: rank + 2, before, after, depth, is_line: false, is_back: false });
         let cells = vec![link.from, label, post];
         return Chain { cells, is_back: false, label: 1, has_signpost: true };
     }
@@ -261,3 +275,6 @@ fn connect(grid: &mut Grid) {
     let layers = grid.cells.iter().map(|cell| cell.rank + 1).max().unwrap_or(0);
     grid.layers = vec![Vec::new(); layers];
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,7 +93,8 @@ fn blocks(
     crossed: &BTreeSet<(usize, usize)>,
     is_upward: bool,
 ) -> Vec<usize> {
-    let neighbours = if is_upward { &grid.below } else { &grid.above };
+    let (neighbours, opposite) =
+        if is_upward { (&grid.below, &grid.above) } else { (&grid.above, &grid.below) };
     let mut places = vec![0_usize; grid.cells.len()];
     let mut roots: Vec<usize> = (0..grid.cells.len()).collect();
     let mut has_next = vec![false; grid.cells.len()];
@@ -104,14 +105,19 @@ fn blocks(
         // Neighbours before this place are taken, or would cross a block.
         let mut free = 0;
         for cell in layer {
-            let mut others = neighbours[*cell].clone();
+            let others = neighbours[*cell].iter().copied();
+            let mut others: Vec<usize> = others
+                .filter(|other| {
+                    !gives_way(grid, *other, *cell, neighbours)
+                        && !gives_way(grid, *cell, *other, opposite)
+                })
+                .collect();
             others.sort_unstable_by_key(|other| places[*other]);
             others.dedup();
             if others.is_empty() {
                 continue;
             }
-            for median in (others.len() - 1) / 2..=others.len() / 2 {
-                let other = others[median];
+            for other in others[(others.len() - 1) / 2..=others.len() / 2].iter().copied() {
                 let line = if is_upward { (*cell, other) } else { (other, *cell) };
                 let is_taken = roots[*cell] != *cell || has_next[other];
                 if !is_taken && places[other] >= free && !crossed.contains(&line) {
@@ -123,6 +129,13 @@ fn blocks(
         }
     }
     roots
+}
+
+/// Whether a line that closes a loop leaves it to others to be straight: those on the same side of
+/// the item that it leads to which do not. So the way forward comes out straight.
+fn gives_way(grid: &Grid, line: usize, item: usize, side: &[Vec<usize>]) -> bool {
+    let (line, item_cell) = (&grid.cells[line], &grid.cells[item]);
+    line.is_back && !item_cell.is_line && side[item].iter().any(|other| !grid.cells[*other].is_back)
 }
 
 /// A place for each block, by its first cell: as far to the side as the distances let, then back

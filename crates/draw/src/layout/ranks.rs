@@ -12,19 +12,37 @@ const ROUNDS_MAX: usize = 8;
 
 /// The links that close a loop: without them there is none.
 ///
-/// A loop is turned around where it is entered: of the items that lie on loops with each other, the
-/// one that is nearest to `first` among those that a link leads to from outside is the loop's head,
-/// and the links from the loop to its head are taken away; what is left may hold further loops. A
-/// plain walk would take whichever link it happens to come by.
+/// A loop is turned around where it is entered: of the items that lie on loops with each other, one
+/// that a link leads to from outside is the loop's head, and the links from the loop to its head
+/// are taken away; what is left may hold further loops. Of several such items the head is the one
+/// nearest to `first`, or else the one that gathers the fewest links (which keeps a stage that every
+/// failure leads to at the end): whichever way takes fewer links away.
 pub(super) fn back_links(items: usize, links: &[Link], first: Option<usize>) -> BTreeSet<usize> {
     let outgoing = outgoing(items, links);
     let far = distances(links, &outgoing, first);
+    let mut gathers = vec![0_i64; items];
+    for link in links {
+        gathers[link.to] += 1;
+        gathers[link.from] -= 1;
+    }
+    let nearest = taken_away(links, &outgoing, |item| (0, far[item]));
+    let fewest = taken_away(links, &outgoing, |item| (gathers[item], far[item]));
+    if fewest.len() < nearest.len() { fewest } else { nearest }
+}
+
+/// [`back_links`], the head being the entered item for which `key` is least.
+fn taken_away<K: Ord>(
+    links: &[Link],
+    outgoing: &[Vec<usize>],
+    key: impl Fn(usize) -> K,
+) -> BTreeSet<usize> {
+    let items = outgoing.len();
     let mut back = BTreeSet::new();
-    // Which items are looked at together: those with the same number. Each round takes at least
-    // the head out of every group, so that there are at most as many rounds as items.
+    // Which items are looked at together: those with the same number. Each round takes the head out
+    // of every group, so that there are at most as many rounds as items.
     let mut groups = vec![Some(0); items];
     for _ in 0..items {
-        let loops = loops(links, &outgoing, &groups);
+        let loops = loops(links, outgoing, &groups);
         if loops.is_empty() {
             break;
         }
@@ -37,13 +55,12 @@ pub(super) fn back_links(items: usize, links: &[Link], first: Option<usize>) -> 
             is_entered[link.to] = true;
         }
         for members in &loops {
-            let head = members.iter().copied().min_by_key(|item| (!is_entered[*item], far[*item]));
-            let Some(head) = head else { continue };
-            for item in members {
-                let closing = outgoing[*item].iter().filter(|number| links[**number].to == head);
-                back.extend(closing);
+            let head = members.iter().copied().min_by_key(|item| (!is_entered[*item], key(*item)));
+            if let Some(head) = head {
+                let inside = members.iter().flat_map(|item| &outgoing[*item]);
+                back.extend(inside.filter(|number| links[**number].to == head));
+                next[head] = None;
             }
-            next[head] = None;
         }
         groups = next;
     }
