@@ -8,7 +8,7 @@ use pipeline::{Edge, Graph, Stage};
 
 use crate::card::{self, Card, Style};
 use crate::direction::{Direction, Spot};
-use crate::layout::{Area, Item, Layout, Link, Route, layout};
+use crate::layout::{Area, Item, Layout, Link, Route, Size, layout};
 use crate::shape::{BORDER, Shape, note, shape};
 use crate::text::{escape, excerpt};
 use crate::{Mark, Paint, StageMark};
@@ -26,6 +26,10 @@ const COUNT: (f64, f64) = (28.0, 14.0);
 /// An arrow head.
 const HEAD_LENGTH: f64 = 9.0;
 const HEAD_HALF: f64 = 4.0;
+
+/// A box is as broad as so many pixels for each of the lines that enter or leave it, up to a bound.
+const LINE_SPACE: f64 = 12.0;
+const LINES_SPACE_MAX: f64 = 480.0;
 
 /// A state, and the room that it takes under a stage's text. Once there is a run, all stages have
 /// that room, so that nothing moves while it goes on.
@@ -56,10 +60,10 @@ struct Arrow<'a> {
 
 pub(crate) fn render(graph: &Graph, paint: Option<&Paint>) -> String {
     let direction = Direction::new(graph.attributes.get("rankdir").and_then(|v| v.as_str()));
-    let boxes: Vec<Box<'_>> = graph.stages.values().map(|stage| boxed(stage, paint)).collect();
     let numbers: HashMap<&StageId, usize> =
         graph.stages.keys().enumerate().map(|(number, id)| (id, number)).collect();
     let (mut arrows, mut links) = (Vec::new(), Vec::new());
+    let mut lines = vec![(0_u32, 0_u32); numbers.len()];
     for edge in graph.edges() {
         let (Some(from), Some(to)) = (numbers.get(&edge.from), numbers.get(&edge.to)) else {
             continue;
@@ -73,15 +77,26 @@ pub(crate) fn render(graph: &Graph, paint: Option<&Paint>) -> String {
             taken: taken.copied().unwrap_or(0),
         };
         links.push(link(&arrow, direction, *from, *to));
+        lines[*from].0 += 1;
+        lines[*to].1 += 1;
         arrows.push(arrow);
     }
+    let boxes: Vec<Box<'_>> = graph
+        .stages
+        .values()
+        .zip(lines)
+        .map(|(stage, (leaving, entering))| {
+            let across = (f64::from(leaving.max(entering)) * LINE_SPACE).min(LINES_SPACE_MAX);
+            boxed(stage, paint, direction.page(Size { across, along: 0.0 }))
+        })
+        .collect();
     let items: Vec<Item> = boxes.iter().map(|boxed| item(boxed, direction)).collect();
     let first = graph.start().and_then(|stage| numbers.get(&stage.id)).copied();
     let layout = layout(&items, &links, first);
     Document { direction, layout: &layout, out: String::new() }.write(graph, &boxes, &arrows)
 }
 
-fn boxed<'a>(stage: &'a Stage, paint: Option<&'a Paint>) -> Box<'a> {
+fn boxed<'a>(stage: &'a Stage, paint: Option<&'a Paint>, least: Spot) -> Box<'a> {
     let mark = paint.and_then(|paint| paint.stages.get(&stage.id));
     let card = card::of_stage(stage, mark);
     let text = card.size();
@@ -89,6 +104,7 @@ fn boxed<'a>(stage: &'a Stage, paint: Option<&'a Paint>) -> Box<'a> {
         Some(_) => Spot { x: text.x.max(BADGE_ROOM.x), y: text.y + BADGE_ROOM.y },
         None => text,
     };
+    let room = Spot { x: room.x.max(least.x), y: room.y.max(least.y) };
     let shape = shape(&stage.handler, stage.goal_gate, room);
     let child = card::of_child(stage).map(|card| {
         let shape = note(card.size());
