@@ -10,7 +10,8 @@ use crate::{Graph, Value};
 /// Writes a graph as DOT, from its attributes (fields that no attribute stands behind, such as those
 /// that a transform has set, are not written).
 ///
-/// `parse` of the result gives back a graph equal to one that `parse` made.
+/// `parse` of the result gives back a graph equal to one that `parse` made, with [`crate::Dialect::Spec`]:
+/// whatever dialect the graph was read from, it is written in the specification's words.
 pub fn to_dot(graph: &Graph) -> String {
     let mut dot = String::from("digraph ");
     if is_identifier(&graph.name) {

@@ -2,7 +2,7 @@
 //! and canonical JSON both give back the graph.
 
 use base::Diagnostic;
-use pipeline::{Graph, load, parse, to_dot};
+use pipeline::{Dialect, Graph, Options, load, parse, to_dot};
 use proptest::prelude::*;
 
 /// Pipelines that run: the examples of the specification, our default, and one of every handler.
@@ -32,7 +32,9 @@ fn check_places(source: &str) {
 /// Writes and reads a graph both ways.
 fn check_round_trip(graph: &Graph) {
     let dot = to_dot(graph);
-    let again = parse("f", &dot);
+    // What was in another dialect is written in the specification's words.
+    let spec = Options { dialect: Some(Dialect::Spec), ..Options::default() };
+    let again = spec.parse("f", &dot);
     assert_eq!(again.graph.as_ref(), Some(graph), "{dot}\n{:?}", again.diagnostics);
     let stored = base::canonical(graph).unwrap();
     assert_eq!(&serde_json::from_slice::<Graph>(&stored).unwrap(), graph);
@@ -138,11 +140,40 @@ const PIECES: &[&str] = &[
     "é",
     "class=x",
     "max_visits=0",
+    "shape=component",
+    "shape=house",
+    "shape=tripleoctagon",
+    "join_policy=quorum",
+    "stack.child_dot_source=\"digraph c { start -> exit }\"",
+    "llm_prompt=x",
+    "dialect=kilroy",
+    "script=",
+    "agent_tool=x",
+    "outcome=succeeded",
 ];
 
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![8 => prop::sample::select(PIECES).prop_map(str::to_owned), 1 => any::<String>()]
 }
+
+/// Attributes of single handlers and of dialects.
+const PARTICULARS: &[&str] = &[
+    "join_policy=first_success",
+    "join_policy=k_of_n, k=2",
+    "join_policy=quorum, quorum_fraction=0.4",
+    "error_policy=fail_fast, max_parallel=2",
+    "type=wait, duration=30s",
+    "shape=insulator, duration=\"2m\"",
+    "human.type=yes_no, human.default_choice=s1",
+    "freeform=true",
+    "manager.poll_interval=2s, manager.actions=\"observe,steer\", manager.steer_cooldown=9s",
+    "stack.child_dot_source=\"digraph c { start -> exit }\", manager.max_cycles=3",
+    "llm_prompt=\"p $goal\", is_codergen=\"true\"",
+    "script=\"make {{ goal }}\", model=m",
+    "shape=tab, agent_tool=claude",
+    "timeout=300, context_fidelity=full",
+    "condition=\"outcome=succeeded && context.a!=\\\"b c\\\"\"",
+];
 
 /// An attribute that means something, with a value that it may have.
 fn attribute() -> impl Strategy<Value = String> {
@@ -162,8 +193,11 @@ fn attribute() -> impl Strategy<Value = String> {
         (truths, any::<bool>()).prop_map(|(key, value)| format!("{key}={value}")),
         (0..100_000_u64, units).prop_map(|(count, unit)| format!("timeout={count}{unit}")),
         (-1e6..1e6_f64).prop_map(|value| format!("x.f={value:.3}")),
-        prop::sample::select(&["box", "diamond", "Msquare", "house", "odd"][..])
-            .prop_map(|shape| format!("shape={shape}")),
+        prop::sample::select(PARTICULARS).prop_map(str::to_owned),
+        prop::sample::select(
+            &["box", "diamond", "Msquare", "house", "component", "hexagon", "odd"][..]
+        )
+        .prop_map(|shape| format!("shape={shape}")),
         (0..9_u8).prop_map(|target| format!("retry_target=s{target}")),
     ]
 }

@@ -40,3 +40,8 @@ pub(super) fn check(on: &Inspection<'_>, report: &mut Report) {
         }
     }
 }
+
+/// Whether an attribute is told about here.
+pub(super) fn tells_of(key: &str) -> bool {
+    LIMITS.iter().any(|(known, ..)| *known == key)
+}

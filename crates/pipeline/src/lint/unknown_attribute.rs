@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base::Diagnostic;
 
-use super::{Inspection, unknown_type};
+use super::{Inspection, dialect_limit, unknown_type};
 use crate::document::Subject;
 use crate::report::Report;
 use crate::vocabulary::{DRAWING_ATTRIBUTES, EDGE_ATTRIBUTES, GRAPH_ATTRIBUTES, NODE_ATTRIBUTES};
@@ -19,7 +19,7 @@ pub(super) fn check(on: &Inspection<'_>, report: &mut Report) {
                      attributes: &BTreeMap<String, Value>| {
         for key in attributes.keys() {
             let is_known = |list: &[&str]| list.binary_search(&key.as_str()).is_ok();
-            let is_idle = on.dialect().is_idle(key);
+            let is_idle = on.dialect().is_idle(key) || dialect_limit::tells_of(key);
             if is_known(known) || is_known(DRAWING_ATTRIBUTES) || is_idle {
                 continue;
             }

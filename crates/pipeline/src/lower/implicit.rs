@@ -3,6 +3,7 @@
 //! specification wants.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeFrom;
 use std::rc::Rc;
 
 use base::{Diagnostic, StageId};
@@ -11,7 +12,7 @@ use crate::document::{Site, Sites};
 use crate::joins::{Ways, share};
 use crate::resolve::{GraphDefaults, Resolver};
 use crate::syntax::{Attribute, Name};
-use crate::{Edge, Graph, Handler, Value};
+use crate::{Edge, Graph, Handler, Stage, Value};
 
 /// Edges that are taken together: their positions, in the order of the source.
 type Group = Vec<usize>;
@@ -30,12 +31,13 @@ pub(super) fn insert(
     let mut stages = graph.stages.clone();
     // The first edge of a group, and the others, by position.
     let mut forks: HashMap<usize, (StageId, bool)> = HashMap::new();
+    let mut short_ids = 1..;
     for group in groups {
         let from = &graph.edges()[group[0]].from;
-        let id = free_id(&stages, from);
+        let id = free_id(&stages, from, &mut short_ids);
         let at = sites.stages.get(from).map_or(0, |site| site.at);
         let name = Name { id: id.clone(), at };
-        let written = written(at, &stages[from], &graph.edges()[group[0]]);
+        let written = written(at, &stages[from]);
         stages.insert(id.clone(), resolver.stage(&name, &written, Vec::new(), defaults));
         sites.stages.insert(id.clone(), Site::new(at, false, &[]));
         let message = format!("the {} branches out of `{from}` begin at `{id}`", group.len());
@@ -114,7 +116,7 @@ fn split(edge: &Edge, fork: &StageId) -> (Edge, Edge) {
 }
 
 /// The attributes of a parallel stage: it may be visited as often as the stage before it.
-fn written(at: usize, from: &crate::Stage, edge: &Edge) -> Vec<Rc<Attribute<'static>>> {
+fn written(at: usize, from: &Stage) -> Vec<Rc<Attribute<'static>>> {
     let mut values = vec![
         ("shape", Value::String("component".to_owned())),
         ("label", Value::String(format!("Branches of {}", from.label))),
@@ -122,17 +124,20 @@ fn written(at: usize, from: &crate::Stage, edge: &Edge) -> Vec<Rc<Attribute<'sta
     if let Some(visits) = from.attributes.get("max_visits") {
         values.push(("max_visits", visits.clone()));
     }
-    debug_assert_eq!(edge.from, from.id);
     let attribute = |(key, value)| Rc::new(Attribute { key, key_at: at, value, value_at: at });
     values.into_iter().map(attribute).collect()
 }
 
-/// `<stage>__fan_<n>`, or without the stage's name where that is too long for an id.
-fn free_id(stages: &BTreeMap<StageId, crate::Stage>, from: &StageId) -> StageId {
-    let own = (1..=stages.len() + 1).map(|n| format!("{from}__fan_{n}"));
-    let short = (1..=stages.len() + 1).map(|n| format!("fan_{n}"));
+/// `<stage>__fan_<n>`, or without the stage's name where that is too long for an id. Short ids are
+/// used once, so that finding one takes no longer in a large graph.
+fn free_id(
+    stages: &BTreeMap<StageId, Stage>,
+    from: &StageId,
+    short_ids: &mut RangeFrom<usize>,
+) -> StageId {
+    let own = (1_usize..).map_while(|n| StageId::new(&format!("{from}__fan_{n}")).ok());
+    let short = short_ids.filter_map(|n| StageId::new(&format!("fan_{n}")).ok());
     own.chain(short)
-        .filter_map(|name| StageId::new(&name).ok())
         .find(|id| !stages.contains_key(id))
-        .expect("more short names are tried than there are stages")
+        .expect("there are more numbers than stages")
 }
