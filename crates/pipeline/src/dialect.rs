@@ -156,6 +156,8 @@ impl Dialect {
                 let mut words = text.split([' ', '{', ';', '\n', '\t']);
                 words.any(|word| word.trim_end() == "model:").then_some(Self::Fabro)
             }
+            // Most attributes are one of these.
+            "label" | "prompt" | "timeout" => None,
             key => others.into_iter().find(|d| d.words().clues.contains(&key)),
         }
     }

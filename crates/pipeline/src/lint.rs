@@ -33,6 +33,7 @@ mod type_known;
 mod unbounded_cycle;
 mod unknown_attribute;
 mod unproven_ship;
+mod variable_given;
 mod wait_duration;
 
 use base::{Diagnostic, Place};
@@ -69,7 +70,7 @@ struct BuiltIn {
     check: fn(&Inspection<'_>, &mut Report),
 }
 
-const RULES: [BuiltIn; 31] = [
+const RULES: [BuiltIn; 32] = [
     BuiltIn { name: "start-node", check: start_node::check },
     BuiltIn { name: "terminal-node", check: terminal_node::check },
     BuiltIn { name: "start-no-incoming", check: start_no_incoming::check },
@@ -100,6 +101,7 @@ const RULES: [BuiltIn; 31] = [
     BuiltIn { name: "unbounded-cycle", check: unbounded_cycle::check },
     BuiltIn { name: "unknown-attribute", check: unknown_attribute::check },
     BuiltIn { name: "unproven-ship", check: unproven_ship::check },
+    BuiltIn { name: "variable-given", check: variable_given::check },
     BuiltIn { name: "wait-duration", check: wait_duration::check },
 ];
 

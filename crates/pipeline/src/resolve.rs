@@ -422,7 +422,12 @@ fn replace_variable(text: &str, name: &str, value: &str) -> String {
 /// Without a stage of the shape or type, ids name the ends (3.2, 7.2): `start` and `Start`, `exit`
 /// and `end`.
 pub(crate) fn claim_ends_by_id(stages: &mut BTreeMap<StageId, Stage>) {
-    let ends = [(Handler::Start, ["start", "Start"]), (Handler::Exit, ["exit", "end"])];
+    let ends = [
+        (Handler::Start, ["start", "Start"]),
+        (Handler::Exit, ["exit", "end"]),
+        // Not in the specification; where nothing else can be meant.
+        (Handler::Exit, ["Exit", "End"]),
+    ];
     for (handler, ids) in ends {
         if stages.values().any(|stage| stage.handler == handler) {
             continue;

@@ -60,6 +60,8 @@ fn types_come_before_shapes_and_ids_come_last() {
     assert_eq!(handler("a [shape=ellipse]"), Handler::Agent);
     assert_eq!(stage("start", "node [shape=box] start").handler, Handler::Start);
     assert_eq!(stage("end", "end").handler, Handler::Exit);
+    assert_eq!(stage("Exit", "Exit").handler, Handler::Exit);
+    assert_eq!(stage("Exit", "Exit exit").handler, Handler::Agent);
     assert_eq!(stage("start", "start begin [shape=Mdiamond]").handler, Handler::Agent);
 }
 
