@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use pipeline::{Condition, Test};
+use pipeline::{Comparison, Condition, Test};
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
@@ -22,6 +22,16 @@ fuzz_target!(|bytes: &[u8]| {
         let (meets, breaks) = match &clause.test {
             Test::Equals(value) => (value.clone(), format!("{value}x")),
             Test::Differs(value) => (format!("{value}x"), value.clone()),
+            Test::Compares(Comparison::AtLeast | Comparison::AtMost, bound) => {
+                (bound.to_string(), String::new())
+            }
+            Test::Compares(Comparison::Above, bound) if *bound < f64::MAX => {
+                (f64::MAX.to_string(), bound.to_string())
+            }
+            Test::Compares(Comparison::Below, bound) if *bound > f64::MIN => {
+                (f64::MIN.to_string(), bound.to_string())
+            }
+            Test::Compares(..) => return, // Nothing is beyond that.
             Test::Truthy => ("yes".to_owned(), "false".to_owned()),
         };
         values.insert(clause.key.to_string(), (meets, breaks));

@@ -11,7 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     let sheet = String::from_utf8_lossy(bytes);
     let escaped = sheet.replace('\\', "\\\\").replace('"', "\\\"");
     let source = format!(
-        "digraph g {{ goal=\"g\" model_stylesheet=\"{escaped}\"
+        "digraph g {{ goal=\"g\" dialect=spec model_stylesheet=\"{escaped}\"
         start [shape=Mdiamond] exit [shape=Msquare]
         a [class=\"x y\", prompt=p] b [prompt=p, llm_model=own]
         start -> a -> b -> exit }}"
