@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::syntax::{Attribute, Attributes};
 use crate::{Condition, Test, Value};
+pub(crate) use kilroy::LOOP_SHAPES;
 
 /// Whose words a pipeline uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -190,6 +191,9 @@ impl Dialect {
             }
         }
         if carrier == Carrier::Stage {
+            if self == Self::Kilroy {
+                kilroy::write_loop(&mut written);
+            }
             words.name_type(&mut written);
         }
         written

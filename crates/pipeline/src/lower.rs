@@ -2,6 +2,7 @@
 //! and [`crate::resolve`] gives the attributes their meaning.
 
 mod implicit;
+mod loops;
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -220,6 +221,9 @@ impl<'s> Lowering<'s> {
             Sites { dialect, graph: graph_site, stages: stage_sites, edges: edge_sites };
         let goal = defaults.goal.clone();
         let mut graph = Graph::new(syntax.name.clone(), goal, attributes, stages, edges);
+        if dialect == Dialect::Kilroy {
+            graph = loops::close(graph, &mut sites);
+        }
         if dialect.fans_out() {
             graph = implicit::insert(&mut resolver, &defaults, graph, &mut sites);
         }

@@ -191,6 +191,31 @@ fn kilroy_is_read_in_the_specifications_words() {
 }
 
 #[test]
+fn kilroys_loops_lead_back_by_an_edge() {
+    let source = "digraph k { start -> begin -> work -> end -> report -> exit
+        begin [shape=trapezium, loop_id=l, loop_max=12]
+        work [prompt=x] report [prompt=x]
+        end [shape=invtrapezium, loop_id=l, loop_max=12, loop_until_file_contains=\"a/b's.md:DONE\"] }";
+    let (graph, notes) = noted("k.dot", source);
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    assert_eq!(
+        (&graph.stages["begin"].handler, graph.stages["begin"].visits_max),
+        (&Handler::Conditional, 12)
+    );
+    let end = &graph.stages["end"];
+    assert_eq!((&end.handler, end.retry.attempts_max), (&Handler::Tool, 1));
+    let command = end.attributes["tool_command"].as_str();
+    assert_eq!(command, Some("grep -qF -e 'DONE' -- 'a/b'\\''s.md'"));
+    let way = |to: &str, condition: &str| (to.to_owned(), condition.to_owned(), false);
+    assert_eq!(
+        ways(&graph, "end"),
+        [way("report", "outcome=success"), way("begin", "outcome!=success")]
+    );
+    let spec = Options { dialect: Some(Dialect::Spec), ..Options::default() };
+    assert_eq!(spec.parse("f", &to_dot(&graph)).graph.as_ref(), Some(&graph));
+}
+
+#[test]
 fn what_a_dialect_has_and_we_have_not_is_told() {
     let source =
         "digraph k { start -> a -> b -> exit a [shape=trapezium, loop_id=l, loop_max=3, prompt=x]

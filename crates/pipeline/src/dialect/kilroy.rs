@@ -1,6 +1,13 @@
 //! The words of danshapiro/kilroy (its `internal/attractor/engine`).
 
+use std::rc::Rc;
+
 use super::Words;
+use crate::Value;
+use crate::syntax::{Attribute, Attributes};
+
+/// The stage at which a loop begins, and the one at which it is decided whether it goes on.
+pub(crate) const LOOP_SHAPES: [&str; 2] = ["trapezium", "invtrapezium"];
 
 pub(super) const WORDS: Words = Words {
     name: "kilroy",
@@ -32,7 +39,6 @@ pub(super) const WORDS: Words = Words {
         "provenance_version",
         "retries_before_escalation",
     ],
-    // Its loops and its other way to write branches are told about by the rule `dialect-limit`.
     shapes: &[
         ("trapezium", "conditional"),
         ("invtrapezium", "conditional"),
@@ -67,3 +73,42 @@ pub(super) const WORDS: Words = Words {
     fans_out: true,
     has_exits: true,
 };
+
+/// Writes a loop's ends in the specification's words: its beginning may be visited `loop_max` times,
+/// and its end is a tool that succeeds when the loop is over. [`crate::lower`] adds the way back.
+pub(super) fn write_loop(written: &mut Attributes<'_>) {
+    let text = |key: &str| {
+        let attribute = written.iter().find(|attribute| attribute.key == key)?;
+        Some((attribute.value.to_string(), Rc::clone(attribute)))
+    };
+    let Some((shape, _)) = text("shape").filter(|_| text("loop_id").is_some()) else { return };
+    let mut more = Vec::new();
+    if shape == LOOP_SHAPES[0] {
+        more.extend(text("loop_max").map(|(_, max)| ("max_visits", max.value.clone(), max)));
+    } else if shape == LOOP_SHAPES[1] {
+        let exists =
+            text("loop_until_file").map(|(path, a)| (format!("test -e {}", quoted(&path)), a));
+        let contains = text("loop_until_file_contains").and_then(|(file, attribute)| {
+            let (path, wanted) = file.split_once(':')?;
+            let (path, wanted) = (quoted(path.trim()), quoted(wanted.trim()));
+            Some((format!("grep -qF -e {wanted} -- {path}"), attribute))
+        });
+        if let Some((command, attribute)) = exists.or(contains) {
+            more.push(("tool_command", Value::String(command), Rc::clone(&attribute)));
+            more.push(("type", Value::String("tool".to_owned()), Rc::clone(&attribute)));
+            // That the loop is not over yet is no failure to be tried again.
+            more.push(("max_retries", Value::Integer(0), attribute));
+        }
+    }
+    for (key, value, at) in more {
+        if !written.iter().any(|attribute| attribute.key == key) {
+            let Attribute { key_at, value_at, .. } = *at;
+            written.push(Rc::new(Attribute { key, key_at, value, value_at }));
+        }
+    }
+}
+
+/// A text as one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}

@@ -10,8 +10,11 @@ use crate::report::Report;
 use crate::vocabulary::{DRAWING_ATTRIBUTES, EDGE_ATTRIBUTES, GRAPH_ATTRIBUTES, NODE_ATTRIBUTES};
 use crate::{Dialect, Handler, Value};
 
-/// Attributes are known. Those with dots are often somebody's own, and so are all of a stage with a
-/// type of somebody's own.
+/// Names before a dot that the specification or we use: what follows is not anybody's own.
+const OURS: [&str; 5] = ["human", "manager", "stack", "subgraph", "tool_hooks"];
+
+/// Attributes with dots are often somebody's own, and so are all of a stage with a type of somebody's
+/// own.
 pub(super) fn check(on: &Inspection<'_>, report: &mut Report) {
     let mut check = |subject: Subject<'_>,
                      what: &str,
@@ -24,7 +27,8 @@ pub(super) fn check(on: &Inspection<'_>, report: &mut Report) {
                 continue;
             }
             let near = base::nearest(key, known.iter().copied());
-            if near.is_none() && key.contains('.') {
+            let space = key.split_once('.').map(|(space, _)| space);
+            if near.is_none() && space.is_some_and(|space| !OURS.contains(&space)) {
                 continue;
             }
             let help = match (near, Dialect::meaning(key)) {
