@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, in the order in which arrows may point: a room may use those before it.
 const LAYERS: &[&str] = &[
-    "base", "intent", "pipeline", "engine", "draw", "policy", "ledger", "model", "sandbox", "agent",
+    "base", "intent", "pipeline", "engine", "draw", "policy", "ledger", "model", "sandbox", "runner", "agent",
     "twin", "scenario", "proof", "ship", "factory", "server", "cli",
 ];
 

@@ -4,6 +4,7 @@
 //! anything is stored.
 
 mod canonical;
+mod chain;
 mod diagnostic;
 mod digest;
 mod id;
@@ -11,6 +12,7 @@ mod spend;
 mod time;
 
 pub use canonical::{CanonicalError, canonical};
+pub use chain::chain;
 pub use diagnostic::{Diagnostic, Place, Severity, nearest};
 pub use digest::{Digest, DigestError};
 pub use id::{

@@ -68,7 +68,7 @@ impl Failure {
 
     /// An error of the environment with all its causes.
     pub(crate) fn of(error: &dyn std::error::Error) -> Self {
-        Self::environment(chain(error))
+        Self::environment(base::chain(error))
     }
 
     pub(crate) fn code(&self) -> u8 {
@@ -87,21 +87,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// An error and its causes, each once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
 impl From<FactoryError> for Failure {
     fn from(error: FactoryError) -> Self {
         let kind = match &error {
@@ -113,7 +98,7 @@ impl From<FactoryError> for Failure {
             FactoryError::Drive(DriveError::Refused(_)) => Kind::Policy,
             _ => Kind::Environment,
         };
-        Self { kind, message: chain(&error) }
+        Self { kind, message: base::chain(&error) }
     }
 }
 
@@ -125,7 +110,7 @@ impl From<DriveError> for Failure {
 
 impl From<IntentError> for Failure {
     fn from(error: IntentError) -> Self {
-        Self { kind: intent_kind(&error), message: chain(&error) }
+        Self { kind: intent_kind(&error), message: base::chain(&error) }
     }
 }
 

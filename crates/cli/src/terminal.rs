@@ -1,11 +1,12 @@
 //! What a person sees of a run: a live line on a terminal, plain lines elsewhere, and the ledger's
 //! own entries with `--json`.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use base::{MicroUsd, Spend, StageId};
+use base::{ActionId, Branch, MicroUsd, Spend, StageId};
 use engine::{Ending, Event, Status};
 use factory::{Notice, Watcher};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,18 +19,20 @@ const TICK: Duration = Duration::from_millis(200);
 /// How often plain lines tell of tokens: a log of a long call stays readable.
 pub(crate) const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
+/// Stages whose work the live line tells at once; of more it tells the number.
+const LIVE_STAGES_MAX: usize = 3;
+
 /// Shows a run.
 pub(crate) struct Terminal {
     json: bool,
     live: Option<ProgressBar>,
-    now: Mutex<Now>,
+    /// What goes on, by attempt.
+    now: Mutex<BTreeMap<String, Now>>,
 }
 
-/// What is going on.
+/// One attempt that goes on.
 struct Now {
-    /// Stage, visit and attempt: what is shown starts anew with each.
-    attempt: String,
-    /// The stage, with its visit.
+    /// The stage, with its branch, visit and attempt where they are not the first.
     stage: String,
     since: Instant,
     tokens: String,
@@ -39,26 +42,37 @@ struct Now {
 }
 
 impl Now {
-    /// The stage that is at work, which a resumed run only tells by its notices.
-    fn at(&mut self, stage: &StageId, visit: u32, attempt: u32) {
-        let mut name = stage.to_string();
-        if visit > 1 {
-            name = format!("{name} ({visit})");
-        }
-        if attempt > 1 {
-            name = format!("{name} try {attempt}");
-        }
-        let attempt = format!("{stage}/{visit}/{attempt}");
-        if attempt != self.attempt {
-            *self = Self { attempt, stage: name, ..Self::idle() };
-        }
+    fn new(stage: String) -> Self {
+        let now = Instant::now();
+        Self { stage, since: now, tokens: String::new(), call: None, told: now }
     }
 
-    fn idle() -> Self {
-        let now = Instant::now();
-        let (attempt, stage) = (String::new(), String::new());
-        Self { attempt, stage, since: now, tokens: String::new(), call: None, told: now }
+    /// The live part of this attempt.
+    fn message(&self) -> String {
+        let elapsed = seconds(self.since.elapsed());
+        format!("{:<12} {elapsed:>6}  {}", self.stage, self.tokens)
     }
+}
+
+/// What an attempt is called: `stage`, and `fan[2]/stage (3) try 2` for the third branch, the third
+/// visit and the second try.
+fn name(branch: &Branch, stage: &StageId, visit: u32, attempt: u32) -> String {
+    let mut name = String::new();
+    for fork in branch.forks() {
+        name.push_str(&format!("{}[{}]/", fork.stage, fork.index));
+    }
+    name.push_str(stage.as_str());
+    if visit > 1 {
+        name.push_str(&format!(" ({visit})"));
+    }
+    if attempt > 1 {
+        name.push_str(&format!(" try {attempt}"));
+    }
+    name
+}
+
+fn key(branch: &Branch, stage: &StageId, visit: u32, attempt: u32) -> String {
+    format!("{branch}/{stage}/{visit}/{attempt}")
 }
 
 impl Terminal {
@@ -71,7 +85,7 @@ impl Terminal {
             bar.enable_steady_tick(TICK);
             bar
         });
-        Self { json, live, now: Mutex::new(Now::idle()) }
+        Self { json, live, now: Mutex::new(BTreeMap::new()) }
     }
 
     /// Takes the live line away: what is printed next stands for itself.
@@ -89,38 +103,49 @@ impl Terminal {
         let _ = std::io::stdout().flush();
     }
 
-    fn redraw(&self, now: &Now) {
+    fn redraw(&self, now: &BTreeMap<String, Now>) {
         if let Some(bar) = &self.live {
-            let elapsed = seconds(now.since.elapsed());
-            bar.set_message(format!("{:<12} {elapsed:>6}  {}", now.stage, now.tokens));
+            let shown: Vec<String> = now.values().take(LIVE_STAGES_MAX).map(Now::message).collect();
+            let more = now.len().saturating_sub(LIVE_STAGES_MAX);
+            let more = if more > 0 { format!("  and {more} more") } else { String::new() };
+            bar.set_message(format!("{}{more}", shown.join(" | ")));
         }
     }
 
     fn event(&self, event: &Event) {
         let mut now = self.now.lock().expect("no watcher panics");
         match event {
-            Event::StageStarted { stage, visit, attempt, .. } => now.at(stage, *visit, *attempt),
-            // Stages that the engine passes through by itself have nothing to say.
-            Event::StageFinished { outcome, .. } if outcome.note.is_empty() => {}
-            Event::StageFinished { outcome, .. } => {
-                let mark = match outcome.status {
-                    Status::Success => "ok",
-                    Status::PartialSuccess => "partly",
-                    Status::Retry => "again",
-                    Status::Fail => "found wanting",
-                    Status::Skipped => "skipped",
-                };
-                let cost = spent(&outcome.spend);
-                let elapsed = seconds(Duration::from_millis(outcome.spend.wall_ms));
-                let stage = now.stage.clone();
-                let note = first_line(&outcome.note);
-                self.line(&format!("  {stage:<12} {elapsed:>6}  {mark}: {note}{cost}"));
+            Event::StageFinished { branch, stage, visit, attempt, outcome, .. } => {
+                let gone = now.remove(&key(branch, stage, *visit, *attempt));
+                // Stages that the engine passes through by itself have nothing to say.
+                if !outcome.note.is_empty() {
+                    let mark = match outcome.status {
+                        Status::Success => "ok",
+                        Status::PartialSuccess => "partly",
+                        Status::Retry => "again",
+                        Status::Fail => "found wanting",
+                        Status::Skipped => "skipped",
+                    };
+                    let cost = spent(&outcome.spend);
+                    let elapsed = seconds(Duration::from_millis(outcome.spend.wall_ms));
+                    let named = || name(branch, stage, *visit, *attempt);
+                    let stage = gone.map_or_else(named, |gone| gone.stage);
+                    let note = first_line(&outcome.note);
+                    self.line(&format!("  {stage:<12} {elapsed:>6}  {mark}: {note}{cost}"));
+                }
             }
             Event::QuestionAsked { question, .. } => {
                 self.line(&format!("  {:<12} {:>6}  {}", "waiting", "", question.text));
             }
-            Event::RunEnded { ending: Ending::Held { reason }, .. } => {
-                self.line(&format!("  {:<12} {:>6}  {reason}", "held", ""));
+            Event::BranchesOpened { to, .. } if to.len() > 1 => {
+                let to: Vec<&str> = to.iter().map(StageId::as_str).collect();
+                self.line(&format!("  {:<12} {:>6}  {}", "side by side", "", to.join(", ")));
+            }
+            Event::RunEnded { ending, .. } => {
+                now.clear();
+                if let Ending::Held { reason } = ending {
+                    self.line(&format!("  {:<12} {:>6}  {reason}", "held", ""));
+                }
             }
             _ => {}
         }
@@ -148,12 +173,15 @@ impl Watcher for Terminal {
         if self.json {
             return;
         }
-        let mut now = self.now.lock().expect("no watcher panics");
+        let mut all = self.now.lock().expect("no watcher panics");
         let (Notice::Began { action, .. }
         | Notice::Tokens { action, .. }
         | Notice::Line { action, .. }
         | Notice::Step { action, .. }) = notice;
-        now.at(&action.stage, action.visit, action.attempt);
+        let ActionId { branch, stage, visit, attempt, .. } = action;
+        let now = all
+            .entry(key(branch, stage, *visit, *attempt))
+            .or_insert_with(|| Now::new(name(branch, stage, *visit, *attempt)));
         match notice {
             Notice::Began { action, visits_max } => {
                 if action.visit > 1 && *visits_max != Stage::VISITS_UNLIMITED {
@@ -174,23 +202,18 @@ impl Watcher for Terminal {
                 now.call = call.or_else(|| (out > 0).then(|| (Instant::now(), out)));
                 if self.live.is_none() && now.told.elapsed() >= PLAIN_EVERY {
                     now.told = Instant::now();
-                    self.line(&format!(
-                        "  {:<12} {:>6}  {}",
-                        now.stage,
-                        seconds(now.since.elapsed()),
-                        now.tokens
-                    ));
+                    self.line(&format!("  {}", now.message()));
                 }
             }
             Notice::Line { text, .. } => {
-                let stage = now.stage.clone();
-                self.line(&format!("  {stage:<12} {:>6}  {text}", seconds(now.since.elapsed())));
+                let elapsed = seconds(now.since.elapsed());
+                self.line(&format!("  {:<12} {elapsed:>6}  {text}", now.stage));
             }
             Notice::Step { what, done, total, .. } => {
                 now.tokens = format!("{what} {done} of {total}")
             }
         }
-        self.redraw(&now);
+        self.redraw(&all);
     }
 }
 

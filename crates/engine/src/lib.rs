@@ -32,6 +32,7 @@ pub use event::{Event, UnknownEvent, Why};
 pub use guard::{CONTEXT_KEYS_MAX, CONTEXT_VALUE_BYTES_MAX};
 pub use input::{Action, Ending, Input, Outcome, Question, RunLimits, Status};
 pub use lane::STEER;
+pub use plan::with_key;
 pub use refusal::Refusal;
 pub use state::{Current, Phase, State, apply};
 pub use work::pending;

@@ -377,6 +377,15 @@ pub(crate) fn key(label: &str) -> &str {
     )
 }
 
+/// A choice with the key that a person may press for it in front, as `[K] Label`.
+pub fn with_key(choice: &str) -> String {
+    let choice = choice.trim();
+    match accelerator(choice) {
+        Some((key, rest)) => format!("[{key}] {}", rest.trim()),
+        None => format!("[{}] {choice}", key(choice).to_uppercase()),
+    }
+}
+
 /// `[K] Label`, `K) Label` and `K - Label`, split into key and label. Keys are letters and digits;
 /// outside brackets they are one character, since `Retry - later` has no accelerator.
 fn accelerator(label: &str) -> Option<(&str, &str)> {

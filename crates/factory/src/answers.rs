@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use ship::ssh::{self, SshError};
 
-use crate::recorder::{Observation, Recorder};
+use runner::{Observation, Recorder};
 
 /// The entry of a signed answer.
 pub(crate) const ANSWER_SIGNED: &str = "answer.signed";

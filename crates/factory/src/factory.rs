@@ -13,13 +13,13 @@ use sandbox::{Cancel, Choice, Sandbox, Unfit};
 use ship::{Repository, RepositoryError};
 
 use crate::config::{BackendChoice, Config, LineConfig};
-use crate::driver::{self, DriveError, Stand};
 use crate::hands::Hands;
 use crate::intents::{self, IntentError, Loaded};
 use crate::layout::Layout;
 use crate::opening::{self, Opening, OpeningError, RUN_OPENED};
-use crate::recorder::{Recorder, now};
-use crate::watch::Watcher;
+use runner::Watcher;
+use runner::{DriveError, Stand};
+use runner::{Recorder, now};
 
 /// The pipeline of a line that names none.
 pub const DEFAULT_PIPELINE: &str = include_str!("../templates/default.dot");
@@ -184,7 +184,7 @@ impl Factory {
         let limits = limits(&loaded);
         opening::record(&recorder, &opening)?;
         let input = Input::Start { intent: opening.intent, graph: opening.graph, seed, limits };
-        driver::step(&mut state, &recorder, &input)?;
+        runner::step(&mut state, &recorder, &input)?;
         let hands = self.hands(opening, loaded, repository, sandbox, start.model, &recorder);
         Ok(Run { state, recorder, hands })
     }
@@ -212,12 +212,12 @@ impl Factory {
         if state.is_started() && state.ending().is_none() {
             // Nobody could act while nobody was there: that time is not charged to the run.
             let away_since = entries.last().map_or_else(now, |entry| entry.record.time);
-            driver::step(&mut state, &recorder, &Input::Resumed { away_since })?;
+            runner::step(&mut state, &recorder, &Input::Resumed { away_since })?;
         } else if !state.is_started() {
             let (graph, seed) = (opening.graph, opening.seed);
             let input =
                 Input::Start { intent: opening.intent, graph, seed, limits: limits(&loaded) };
-            driver::step(&mut state, &recorder, &input)?;
+            runner::step(&mut state, &recorder, &input)?;
         }
         let sandbox = self.sandbox()?;
         let hands = self.hands(opening, loaded, repository, sandbox, model, &recorder);
@@ -310,7 +310,7 @@ impl Run {
     /// # Errors
     /// When the ledger or the environment failed; the run can be resumed.
     pub fn drive(&mut self, cancel: &Cancel) -> Result<Stand, DriveError> {
-        let stand = driver::drive(&mut self.state, &self.recorder, &self.hands, cancel)?;
+        let stand = runner::drive(&mut self.state, &self.recorder, &self.hands, None, cancel)?;
         if matches!(stand, Stand::Ended(_)) {
             self.recorder.ledger.checkpoint()?;
         }
@@ -322,7 +322,7 @@ impl Run {
     /// # Errors
     /// When the engine refuses it, or the ledger failed.
     pub fn tell(&mut self, input: &Input) -> Result<(), DriveError> {
-        driver::step(&mut self.state, &self.recorder, input)
+        runner::step(&mut self.state, &self.recorder, input)
     }
 }
 
@@ -363,7 +363,9 @@ pub fn load_pipeline(path: Option<&Path>) -> Result<(String, Graph), FactoryErro
         Some(path) => (path.display().to_string(), read_text(path)?),
         None => ("default.dot".to_owned(), DEFAULT_PIPELINE.to_owned()),
     };
-    let parsed = pipeline::load(&shown, &source);
+    let files = runner::beside(path.unwrap_or(Path::new("")));
+    let options = pipeline::Options { files: &files, ..Default::default() };
+    let parsed = options.load(&shown, &source);
     let errors: Vec<_> =
         parsed.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
     match parsed.graph {

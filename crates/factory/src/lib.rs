@@ -5,7 +5,6 @@
 
 mod answers;
 mod config;
-mod driver;
 mod examine;
 mod factory;
 mod hands;
@@ -14,15 +13,12 @@ mod intents;
 mod layout;
 mod lights;
 mod opening;
-mod recorder;
 mod replay;
 mod story;
 mod trace;
-mod watch;
 
 pub use answers::{ANSWER_NAMESPACE, AnswerError, AnswerSigned, sign as sign_answer};
 pub use config::{BackendChoice, Config, FactoryConfig, LineConfig, ModelConfig, SandboxConfig};
-pub use driver::{DriveError, Stand, drive};
 pub use examine::{Examined, examine};
 pub use factory::{
     DEFAULT_PIPELINE, Factory, FactoryError, Run, Start, load_pipeline, replay as replay_events,
@@ -36,11 +32,10 @@ pub use intents::{
 pub use layout::Layout;
 pub use lights::{Light, Proven, lights};
 pub use opening::{Opening, RUN_OPENED};
-pub use recorder::Recorder;
 pub use replay::{Recording, RecordingError, ReplayError, Replayed, record as record_run, replay};
+pub use runner::{DriveError, Nobody, Notice, Recorder, Stand, Watcher};
 pub use story::{Summary, case_of, ending_in_words, story, summary};
 pub use trace::{Call, Line, Trace, TraceError, trace};
-pub use watch::{Nobody, Notice, Watcher};
 
 /// The run that a person named.
 ///

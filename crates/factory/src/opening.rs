@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use ship::{File, ObjectId, Tree};
 
 use crate::intents::{self, IntentError, Loaded};
-use crate::recorder::Recorder;
 use ledger::{Entry, Ledger, LedgerError};
+use runner::Recorder;
 
 /// The name of the entry that an opening is stored in, the first of every run.
 pub const RUN_OPENED: &str = "run.opened";
@@ -118,7 +118,7 @@ pub(crate) fn keep_product(
 /// # Errors
 /// When it could not be made durable.
 pub(crate) fn record(recorder: &Recorder, opening: &Opening) -> Result<(), LedgerError> {
-    recorder.observe(crate::recorder::Observation {
+    recorder.observe(runner::Observation {
         actor: "factory".to_owned(),
         name: RUN_OPENED,
         body: serde_json::to_value(opening).expect("an opening has a JSON form"),

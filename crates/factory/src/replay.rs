@@ -19,14 +19,14 @@ use serde::{Deserialize, Serialize};
 use ship::{Commit, Git, GitError, Repository};
 
 use crate::answers::{ANSWER_SIGNED, AnswerSigned};
-use crate::driver::{self, Stand};
 use crate::factory::{FactoryError, Run, ledger_key};
 use crate::hands::{BUILD_MADE, BuildMade, Hands, MODEL_CALLED, ModelCalled, SHIP_LANDED, last};
 use crate::init::{Init, InitError, init};
 use crate::opening::{self, Opening};
-use crate::recorder::{Observation, Recorder};
 use crate::story::ending_in_words;
-use crate::watch::Watcher;
+use runner::Stand;
+use runner::Watcher;
+use runner::{Observation, Recorder};
 
 /// The format's name; a changed format gets another number.
 const FORMAT: &str = "dark-recording/1";
@@ -81,7 +81,7 @@ through_factory!(
     ledger::LedgerError,
     ship::RepositoryError,
     crate::opening::OpeningError,
-    crate::driver::DriveError,
+    runner::DriveError,
     sandbox::Unfit
 );
 
@@ -187,7 +187,7 @@ pub fn replay(
         seed: opening.seed,
         limits: limits(recording)?,
     };
-    driver::step(&mut state, &recorder, &start)?;
+    runner::step(&mut state, &recorder, &start)?;
     let model: Arc<dyn Model> = Arc::new(Recorded::new(recording.replies()));
     let hands = Hands {
         author: ("Dark Factory replay".to_owned(), "factory@replay.invalid".to_owned()),
@@ -257,8 +257,9 @@ fn drive_with_answers(
 ) -> Result<Stand, ReplayError> {
     for _ in 0..ANSWERS_MAX {
         let stand = run.drive(cancel)?;
-        let Stand::Waiting { action, .. } = &stand else { return Ok(stand) };
-        let fits = |answer: &AnswerSigned| answer.action == *action;
+        let Stand::Waiting { questions } = &stand else { return Ok(stand) };
+        let fits =
+            |answer: &AnswerSigned| questions.iter().any(|(action, _)| answer.action == *action);
         let Some(answer) = last::<AnswerSigned>(&recording.entries, ANSWER_SIGNED, fits) else {
             return Ok(stand);
         };

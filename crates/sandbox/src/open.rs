@@ -156,7 +156,7 @@ impl Sandbox {
         let why = match self.run(&command, &Cancel::default()) {
             Ok(finished) if finished.exit == Exit::Code(0) => return Ok(self),
             Ok(finished) => format!("`true` ended with {:?}", finished.exit),
-            Err(error) => chain(&error),
+            Err(error) => base::chain(&error),
         };
         Err(Unfit::DoesNotStart {
             backend: self.backend().name(),
@@ -165,9 +165,4 @@ impl Sandbox {
                      kernel.apparmor_restrict_unprivileged_userns; in a container, its own profile)",
         })
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

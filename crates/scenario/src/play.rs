@@ -111,7 +111,7 @@ pub fn play<'a>(steps: impl IntoIterator<Item = &'a StepKind>, world: &mut dyn W
                     actual: quote(&miss.actual),
                 });
             }
-            Err(error) => return Played::Undecided { reason: chain(&error) },
+            Err(error) => return Played::Undecided { reason: base::chain(&error) },
         }
     }
     Played::Satisfied
@@ -240,18 +240,6 @@ pub(crate) fn quote(text: &str) -> String {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text.to_owned(),
     }
-}
-
-/// An error and its sources on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

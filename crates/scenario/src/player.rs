@@ -9,7 +9,6 @@ use intent::{Interface, Scenario};
 use sandbox::{Cancel, Limits, Sandbox};
 
 use crate::degenerate::kinds;
-use crate::play::chain;
 use crate::{Circumstances, Played, SandboxWorld, Trajectory, World, WorldError, play};
 
 /// More threads than this only wait for each other, whatever the machine.
@@ -79,11 +78,11 @@ impl<'a> Player<'a> {
     pub fn trajectory(&self, scenario: &Scenario, seed: u64) -> Trajectory {
         let started = Instant::now();
         let played = if self.cancel.is_pulled() {
-            Played::Undecided { reason: chain(&WorldError::Cancelled) }
+            Played::Undecided { reason: base::chain(&WorldError::Cancelled) }
         } else {
             match self.world(seed) {
                 Ok(mut world) => play(kinds(scenario), &mut world as &mut dyn World),
-                Err(error) => Played::Undecided { reason: chain(&error) },
+                Err(error) => Played::Undecided { reason: base::chain(&error) },
             }
         };
         Trajectory {

@@ -126,7 +126,7 @@ fn make(root: &Path) -> Result<Layout, Failure> {
         owner: "ada@example.com".to_owned(),
         owner_key: Some(root.join("demo-key.pub")),
     };
-    factory::init(root, &options).map_err(|error| Failure::usage(crate::failure::chain(&error)))
+    factory::init(root, &options).map_err(|error| Failure::usage(base::chain(&error)))
 }
 
 fn show_intent(intent: &Path) -> Result<(), Failure> {

@@ -79,7 +79,7 @@ fn sandbox(choice: Choice, findings: &mut Vec<Finding>) {
     let opened = match Sandbox::open(choice) {
         Ok(opened) => opened,
         Err(error) => {
-            let detail = crate::failure::chain(&error);
+            let detail = base::chain(&error);
             findings.push(Finding { what: name, fit: false, needed: false, detail });
             return;
         }

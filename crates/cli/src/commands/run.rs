@@ -111,10 +111,18 @@ fn tell(run: &Run, stand: &Stand) {
         Stand::Ended(Ending::Cancelled { by }) => {
             println!("cancelled by {by}; nothing was shipped")
         }
-        Stand::Waiting { question, .. } => {
-            println!("{id} waits for a person: {}", question.text);
-            println!("read its case:  dark show {id} --case");
-            println!("then answer:    dark answer {id} {}", question.choices.join("|"));
+        Stand::Waiting { questions } => {
+            for (action, question) in questions {
+                println!("{id} waits for a person: {}", question.text);
+                println!("read its case:  dark show {id} --case");
+                let choices = question.choices.join("|");
+                let which = if questions.len() > 1 {
+                    format!(" --question {action}")
+                } else {
+                    String::new()
+                };
+                println!("then answer:    dark answer {id} {choices}{which}");
+            }
         }
         Stand::Interrupted => println!("interrupted; go on with: dark resume {id}"),
     }

@@ -21,9 +21,12 @@ pub(crate) struct Args {
     /// Print one body of the ledger, such as a prompt
     #[arg(long, value_name = "DIGEST")]
     body: Option<String>,
+    /// Write the run's folder (manifest, checkpoint, a status for each stage) to a new folder
+    #[arg(long, value_name = "DIR")]
+    export: Option<PathBuf>,
     /// Write the run as a recording that `dark replay` takes
     #[arg(long, value_name = "FILE")]
-    export: Option<PathBuf>,
+    recording: Option<PathBuf>,
 }
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
@@ -35,7 +38,13 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
             digest.parse().map_err(|error: base::DigestError| Failure::usage(error.to_string()))?;
         let body = factory.ledger.body(&digest)?;
         std::io::Write::write_all(&mut std::io::stdout(), &body)?;
-    } else if let Some(file) = args.export {
+    } else if let Some(dir) = args.export {
+        let (_, state) = factory.state(&id)?;
+        let entries = factory.ledger.run(&id)?;
+        runner::export(&factory.ledger, &id, &entries, &state, &dir)
+            .map_err(|error| Failure::usage(base::chain(&error)))?;
+        println!("wrote {}", dir.display());
+    } else if let Some(file) = args.recording {
         let recording = factory::record_run(&factory.ledger, &id)?;
         std::fs::write(&file, recording.to_text())?;
         println!("wrote {} entries to {}", recording.entries.len(), file.display());

@@ -30,7 +30,7 @@ impl Args {
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let factory = Factory::open_read_only(&globals.start)?;
     let trace = factory::trace(&factory, &args.what, args.product.as_deref())
-        .map_err(|error| Failure::usage(crate::failure::chain(&error)))?;
+        .map_err(|error| Failure::usage(base::chain(&error)))?;
     if globals.json {
         print_json(&trace);
     } else {

@@ -34,7 +34,7 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
 
     let replayed = world.json(&["--json", "replay", "double-1"]);
     assert_eq!(replayed["same"], true, "{replayed}");
-    world.ok(&["show", "double-1", "--export", "recording.json"]);
+    world.ok(&["show", "double-1", "--recording", "recording.json"]);
     assert_eq!(world.json(&["--json", "replay", "recording.json"])["same"], true);
 
     let case = world.ok(&["show", "double-1", "--case"]);

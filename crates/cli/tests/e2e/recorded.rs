@@ -14,7 +14,7 @@ fn the_recorded_demo_replays_and_says_that_it_is_a_recording() {
 fn an_altered_recording_is_refused() {
     let world = World::new(RIGHT, 5);
     assert!(world.build().status.success());
-    world.ok(&["show", "double-1", "--export", "recording.json"]);
+    world.ok(&["show", "double-1", "--recording", "recording.json"]);
     let text = std::fs::read_to_string(world.path("recording.json")).unwrap();
     // The last: entries name bodies, too.
     let at = text.rfind("\"bodies\"").unwrap();

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::overlay::Overlays;
-use super::{HandError, Hands, Job, TREE, chain, outcome};
-use crate::recorder::Observation;
-use crate::watch::Notice;
+use super::{HandError, Hands, Job, TREE, outcome};
+use runner::Notice;
+use runner::Observation;
 
 /// The entry of one model call.
 pub(crate) const MODEL_CALLED: &str = "model.called";
@@ -55,20 +55,20 @@ impl Hands {
     pub(super) fn agent(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
         let backend = backend(job)?;
         let base = self.opening.base.as_ref();
-        let before = match job.state.context().get(TREE) {
-            Some(tree) => self
-                .repository
-                .read(&tree.parse().map_err(|error| HandError::Failed(chain(&error)))?)?,
+        let before = match job.context().get(TREE) {
+            Some(tree) => self.repository.read(&tree.parse()?)?,
             None => self.opening.product(&self.recorder.ledger)?,
         };
         let files: Files = before
             .into_iter()
             .filter_map(|(path, file)| Some((path, String::from_utf8(file.content).ok()?)))
             .collect();
-        let context = job.state.context();
+        let context = job.context();
         let notes = context
             .iter()
-            .filter_map(|(key, text)| Some((key.strip_prefix("note.")?.to_owned(), text.clone())))
+            .filter_map(|(key, text)| {
+                Some((key.strip_prefix("note.")?.to_owned(), text.to_owned()))
+            })
             .collect();
         let feedback: Vec<String> = listed(context.get("factory.feedback"));
         let disclosures: Vec<Disclosure> = listed(context.get("factory.disclosures"));
@@ -153,7 +153,7 @@ fn backend(job: &Job<'_>) -> Result<Box<dyn AgentBackend>, HandError> {
 }
 
 /// A list that a factory's stage left in the context as JSON.
-fn listed<T: for<'de> Deserialize<'de>>(text: Option<&String>) -> Vec<T> {
+fn listed<T: for<'de> Deserialize<'de>>(text: Option<&str>) -> Vec<T> {
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
@@ -176,7 +176,8 @@ struct HandHost<'a> {
 
 impl<'a> HandHost<'a> {
     fn new(hands: &'a Hands, job: &'a Job<'a>) -> Result<Self, HandError> {
-        let answered = answered(&hands.recorder.ledger.run(&hands.recorder.run)?, job);
+        let answered =
+            answered(&hands.recorder.ledger.run_named(&hands.recorder.run, MODEL_CALLED)?, job);
         let overlays = Overlays::new(hands, job);
         // A person's signed intent, and the repository's text, which came from outside.
         let label = Label::new(Integrity::U, [Compartment::Project]);
@@ -201,7 +202,7 @@ impl<'a> HandHost<'a> {
                     std::thread::sleep(wait);
                     wait *= 2;
                 }
-                Err(error) => return Err(failed(chain(&error))),
+                Err(error) => return Err(failed(base::chain(&error))),
             }
         }
         unreachable!("the last try returns")
@@ -230,11 +231,11 @@ impl Host for HandHost<'_> {
         policy::open(Sink::CallModel, &self.label, &self.label, None)
             .map_err(|denied| failed(denied.to_string()))?;
         let recorder = &self.hands.recorder;
-        let kept = recorder.keep(request).map_err(|error| failed(chain(&error)))?;
+        let kept = recorder.keep(request).map_err(|error| failed(base::chain(&error)))?;
         if let Some(reply) = self.answered.get(&kept) {
-            let bytes = recorder.ledger.body(reply).map_err(|error| failed(chain(&error)))?;
+            let bytes = recorder.ledger.body(reply).map_err(|error| failed(base::chain(&error)))?;
             let reply: Reply =
-                serde_json::from_slice(&bytes).map_err(|error| failed(chain(&error)))?;
+                serde_json::from_slice(&bytes).map_err(|error| failed(base::chain(&error)))?;
             self.spend += reply.spend;
             return Ok(reply);
         }
@@ -245,7 +246,7 @@ impl Host for HandHost<'_> {
             return Err(failed("interrupted".to_owned()));
         }
         self.spend += reply.spend;
-        let answer = recorder.keep(&reply).map_err(|error| failed(chain(&error)))?;
+        let answer = recorder.keep(&reply).map_err(|error| failed(base::chain(&error)))?;
         let called = ModelCalled {
             action: self.job.id.clone(),
             model: self.hands.model.name().to_owned(),
@@ -260,7 +261,7 @@ impl Host for HandHost<'_> {
             body: json!(called),
             bodies: vec![kept, answer],
         };
-        recorder.observe(observation).map_err(|error| failed(chain(&error)))?;
+        recorder.observe(observation).map_err(|error| failed(base::chain(&error)))?;
         Ok(reply)
     }
 
@@ -286,7 +287,6 @@ impl Host for HandHost<'_> {
 fn answered(entries: &[Entry], job: &Job<'_>) -> BTreeMap<Digest, Digest> {
     entries
         .iter()
-        .filter(|entry| entry.record.event.name == MODEL_CALLED)
         .filter_map(|entry| {
             serde_json::from_value::<ModelCalled>(entry.record.event.body.clone()).ok()
         })

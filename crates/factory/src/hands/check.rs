@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::overlay::try_product;
 use super::{HandError, Hands, Job, outcome};
-use crate::recorder::Observation;
+use runner::Observation;
 
 /// The entry of a build's visible checks.
 const BUILD_CHECKED: &str = "build.checked";

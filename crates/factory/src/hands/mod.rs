@@ -7,6 +7,8 @@ mod prove;
 mod ship;
 mod tool;
 
+pub(crate) use runner::{HandError, outcome};
+
 pub(crate) use agent::{BUILD_MADE, BuildMade, MODEL_CALLED, ModelCalled};
 pub(crate) use prove::{PROOF_MADE, ProofMade};
 pub(crate) use ship::last;
@@ -16,9 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::ship::{ObjectId, Repository};
-use base::{ActionId, Spend, Timestamp};
-use engine::{Outcome, State, Status};
-use ledger::LedgerError;
+use base::{ActionId, Timestamp};
+use engine::{Outcome, State};
 use model::Model;
 use pipeline::{Handler, Stage};
 use sandbox::{Cancel, Sandbox};
@@ -26,8 +27,8 @@ use sandbox::{Cancel, Sandbox};
 use crate::intents::Loaded;
 use crate::layout::Layout;
 use crate::opening::Opening;
-use crate::recorder::{Recorder, now};
-use crate::watch::Notice;
+use runner::Notice;
+use runner::{Recorder, now};
 
 /// The context key under which a build's tree stands: written by the agent's hand alone.
 pub(crate) const TREE: &str = "tree";
@@ -46,46 +47,6 @@ pub struct Hands {
     pub work: PathBuf,
 }
 
-/// Why an action has no outcome. The run stays where it was.
-#[derive(Debug, thiserror::Error)]
-pub enum HandError {
-    #[error("interrupted")]
-    Cancelled,
-    /// The environment is unfit: the reason says what to do.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl From<LedgerError> for HandError {
-    fn from(error: LedgerError) -> Self {
-        Self::Failed(chain(&error))
-    }
-}
-
-impl From<::ship::RepositoryError> for HandError {
-    fn from(error: ::ship::RepositoryError) -> Self {
-        Self::Failed(chain(&error))
-    }
-}
-
-impl From<std::io::Error> for HandError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-/// An error and its sources in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 /// One action to perform, with what it may look at.
 pub(crate) struct Job<'a> {
     pub id: &'a ActionId,
@@ -96,12 +57,17 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// What this stage's branch knows.
+    pub(crate) fn context(&self) -> &engine::Context {
+        self.state.context_of(&self.id.branch)
+    }
+
     /// The build that this stage is about.
     ///
     /// # Errors
     /// When no stage before this one built anything.
     pub(crate) fn tree(&self) -> Result<ObjectId, HandError> {
-        let id = self.state.context().get(TREE).and_then(|text| text.parse().ok());
+        let id = self.context().get(TREE).and_then(|text| text.parse().ok());
         id.ok_or_else(|| {
             let stage = &self.stage.id;
             HandError::Failed(format!("there is no build yet: put an agent stage before `{stage}`"))
@@ -109,19 +75,13 @@ impl Job<'_> {
     }
 }
 
-impl Hands {
-    /// Performs one action. Performing it again after a crash gives the same outcome, or finds that
-    /// it was done.
-    ///
-    /// # Errors
-    /// When it was interrupted or the environment is unfit; the outcome is then still open.
-    pub fn perform(
-        &self,
-        id: &ActionId,
-        state: &State,
-        cancel: &Cancel,
-    ) -> Result<Outcome, HandError> {
-        let stage = state.graph().stages.get(&id.stage).expect("the engine names its own stages");
+impl runner::Hands for Hands {
+    fn perform(&self, id: &ActionId, state: &State, cancel: &Cancel) -> Result<Outcome, HandError> {
+        let stage = state
+            .graph_of(&id.branch)
+            .stages
+            .get(&id.stage)
+            .expect("the engine names its own stages");
         let job = Job { id, stage, state, cancel, started: now() };
         let began = Notice::Began { action: id, visits_max: stage.visits_max };
         self.recorder.watcher.notice(&began);
@@ -143,7 +103,9 @@ impl Hands {
         outcome.spend.wall_ms = u64::try_from(wall).unwrap_or(u64::MAX);
         Ok(outcome)
     }
+}
 
+impl Hands {
     /// Writes the builds of a run into the mirror again, should their objects have been lost.
     ///
     /// # Errors
@@ -169,17 +131,5 @@ impl Hands {
 
     fn say(&self, job: &Job<'_>, text: &str) {
         self.recorder.watcher.notice(&Notice::Line { action: job.id, text });
-    }
-}
-
-/// An outcome with only a note.
-pub(crate) fn outcome(status: Status, note: impl Into<String>) -> Outcome {
-    Outcome {
-        status,
-        preferred_label: None,
-        suggested_next: Vec::new(),
-        context: std::collections::BTreeMap::new(),
-        note: note.into(),
-        spend: Spend::default(),
     }
 }

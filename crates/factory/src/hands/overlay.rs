@@ -16,7 +16,7 @@ use scenario::{Circumstances, Played, SandboxWorld, World, play};
 use tempfile::TempDir;
 
 use super::agent::failed;
-use super::{HandError, Hands, Job, chain};
+use super::{HandError, Hands, Job};
 
 /// Exports kept at once: a round of candidates, with room for the one that is being compared.
 const EXPORTS_MAX: usize = 32;
@@ -79,10 +79,10 @@ impl<'a> Overlays<'a> {
                 return Ok(Behaviour { exit: -1, stdout: String::new(), stderr_empty: false });
             }
         };
-        let mut world = world(hands, job, dir).map_err(|error| failed(chain(&error)))?;
+        let mut world = world(hands, job, dir).map_err(|error| failed(base::chain(&error)))?;
         let done = world
             .run(words, stdin.as_bytes(), &BTreeMap::new())
-            .map_err(|error| failed(chain(&error)))?;
+            .map_err(|error| failed(base::chain(&error)))?;
         let exit = match done.exit {
             Exit::Code(code) => code,
             Exit::Signal(signal) => 128 + signal,
@@ -98,7 +98,7 @@ impl<'a> Overlays<'a> {
             if self.exports.len() >= EXPORTS_MAX {
                 self.exports.pop_first();
             }
-            let made = self.make(files).map_err(|error| failed(chain(&error)))?;
+            let made = self.make(files).map_err(|error| failed(error.to_string()))?;
             self.exports.insert(key, made);
         }
         Ok(&self.exports[&key])
@@ -151,8 +151,7 @@ pub(super) fn try_product(
         if job.cancel.is_pulled() {
             return Err(HandError::Cancelled);
         }
-        let mut world =
-            world(hands, job, product).map_err(|error| HandError::Failed(chain(&error)))?;
+        let mut world = world(hands, job, product)?;
         let detail = match play(&example.steps, &mut world) {
             Played::Satisfied => String::new(),
             Played::Failed(failure) => {
@@ -188,7 +187,7 @@ fn world<'w>(
 }
 
 fn failed_hand(error: &dyn std::error::Error) -> HandError {
-    HandError::Failed(chain(error))
+    HandError::Failed(base::chain(error))
 }
 
 fn write(dir: &Path, path: &str, content: &[u8], executable: bool) -> Result<(), HandError> {

@@ -10,10 +10,10 @@ use proof::{CaseFacts, GateProgress, ProgressEvent, Proof, ProofError, ProveInpu
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{HandError, Hands, Job, chain, last, outcome};
+use super::{HandError, Hands, Job, last, outcome};
 use crate::examine::level;
-use crate::recorder::Observation;
-use crate::watch::Notice;
+use runner::Notice;
+use runner::Observation;
 
 /// The entry of a proof: what was proven, and where the proof and its case lie.
 pub(crate) const PROOF_MADE: &str = "proof.made";
@@ -71,7 +71,7 @@ impl Hands {
         let proof = match proof::prove(&input, &self.sandbox, job.cancel, &mut progress) {
             Ok(proof) => proof,
             Err(ProofError::Cancelled) => return Err(HandError::Cancelled),
-            Err(error) => return Err(HandError::Failed(chain(&error))),
+            Err(error) => return Err(HandError::Failed(base::chain(&error))),
         };
         let made = self.keep_proof(job, &proof, tree.as_str())?;
         if proof.passed() {

@@ -17,10 +17,10 @@ use serde_json::json;
 
 use super::agent::{BUILD_MADE, BuildMade};
 use super::prove::{PROOF_MADE, ProofMade};
-use super::{HandError, Hands, Job, chain, outcome};
+use super::{HandError, Hands, Job, outcome};
 use crate::answers::{self, ANSWER_SIGNED, AnswerSigned};
 use crate::factory::ledger_key;
-use crate::recorder::{Observation, now};
+use runner::{Observation, now};
 
 /// The entry that says which commit is about to land: written before any branch moves.
 pub(super) const SHIP_PREPARED: &str = "ship.prepared";
@@ -70,9 +70,9 @@ impl Hands {
         })?;
         self.prepared(&entries, &commit, &tree)?;
         let facts = self.facts(job, &entries, &made, &proof, &commit, &tree)?;
-        let key = ledger_key(&self.layout).map_err(|error| HandError::Failed(chain(&error)))?;
+        let key = ledger_key(&self.layout)?;
         let evidence = Evidence::of(&facts, &key);
-        let evidence = evidence.map_err(|error| HandError::Failed(chain(&error)))?.to_text();
+        let evidence = evidence?.to_text();
         let tag = tag_name(&self.recorder.run);
         let tag_id = self.repository.tag(&tag, &commit, &evidence, (name, address), since)?;
         self.say(job, &format!("landing {} on {}", commit.short(), self.repository.branch()));
@@ -118,7 +118,10 @@ impl Hands {
             return refuse("the proof is about another intent");
         }
         if let Err(error) = self.signed_by_owner() {
-            return refuse(&format!("the intent's signature does not hold: {}", chain(&error)));
+            return refuse(&format!(
+                "the intent's signature does not hold: {}",
+                base::chain(&error)
+            ));
         }
         if proven.level < 5 {
             let Some(answer) = approval(entries, job) else {
@@ -126,7 +129,7 @@ impl Hands {
             };
             let people = self.layout.people();
             if let Err(error) = answers::verify(&answer, &self.recorder.ledger, &people) {
-                return refuse(&format!("the approval does not hold: {}", chain(&error)));
+                return refuse(&format!("the approval does not hold: {}", base::chain(&error)));
             }
         }
         Ok((made, proof))

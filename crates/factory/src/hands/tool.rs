@@ -4,7 +4,7 @@
 use engine::{Outcome, Status};
 use pipeline::Value;
 
-use super::{HandError, Hands, Job, chain, outcome};
+use super::{HandError, Hands, Job, outcome};
 
 impl Hands {
     pub(super) fn tool(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
@@ -16,10 +16,7 @@ impl Hands {
         if let Ok(tree) = job.tree() {
             self.repository.export(&tree, dir.path())?;
         }
-        let ran = self
-            .workshop(job)
-            .run(dir.path(), command)
-            .map_err(|error| HandError::Failed(chain(&error)))?;
+        let ran = self.workshop(job).run(dir.path(), command)?;
         let status = if ran.passed { Status::Success } else { Status::Fail };
         let mut done = outcome(
             status,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::watch::Watcher;
 
 /// The clock of the hands: the one place of a run where time is asked for.
-pub(crate) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,0 +1,209 @@
+//! `dark pipeline run`
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::{Ending, State};
+use runner::{
+    AutoApprove, Console, CustomHandler, Interviewer, NewRun, Queue, Solo, SoloError, SoloOptions,
+    Stand,
+};
+use sandbox::{Choice, Sandbox};
+
+use crate::commands::{open_model, print_json};
+use crate::failure::{Answer, Failure};
+use crate::terminal::{self, Terminal};
+use crate::{Globals, stop};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A DOT file; may be left out with --resume
+    #[arg(required_unless_present = "resume")]
+    file: Option<PathBuf>,
+    /// Keep the run in this folder, so that it survives a crash and can wait for people
+    /// [default: in memory alone]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Go on with the run in --dir
+    #[arg(long, requires = "dir")]
+    resume: bool,
+    /// The model that performs agent stages [default: they are simulated]
+    #[arg(long)]
+    model: Option<String>,
+    /// Simulate tools too: nothing is done at all
+    #[arg(long)]
+    simulate: bool,
+    /// Where tools work [default: the current folder]
+    #[arg(long, value_name = "DIR")]
+    workdir: Option<PathBuf>,
+    /// The run's seed: what is drawn at random comes from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Take the first choice of every question
+    #[arg(long, conflicts_with = "answer")]
+    auto_approve: bool,
+    /// Answer the next question with this; may be given several times
+    #[arg(long, value_name = "CHOICE")]
+    answer: Vec<String>,
+    /// Perform stages of type NAME by a shell command in the sandbox; may be given several times
+    #[arg(long, value_name = "NAME=COMMAND")]
+    handler: Vec<String>,
+    /// Write the run's folder (manifest, checkpoint, a status for each stage) here when it stops
+    #[arg(long, value_name = "DIR")]
+    logs: Option<PathBuf>,
+}
+
+/// Seeds are numbers in JSON too, exact below 2^53.
+const SEED_MAX: u64 = (1 << 53) - 1;
+
+pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
+    let cancel = stop::on_signal();
+    let mut handlers = BTreeMap::new();
+    for handler in &args.handler {
+        let (name, command) = handler.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("`--handler {handler}` has no `=`: write NAME=COMMAND"))
+        })?;
+        handlers.insert(name.to_owned(), CustomHandler::Command(command.to_owned()));
+    }
+    let model = args.model.as_deref().map(|name| open_model(name, None)).transpose()?;
+    let sandbox = if args.simulate {
+        None
+    } else {
+        Some(Sandbox::open(Choice::Auto).map_err(|error| Failure::of(&error))?)
+    };
+    let terminal = Arc::new(Terminal::new(globals.json));
+    let names: Vec<String> = handlers.keys().cloned().collect();
+    let options = SoloOptions { model, sandbox, handlers, watcher: terminal.clone() };
+    let solo = open(globals, &args, &names, options);
+    let mut solo = match solo {
+        Ok(solo) => solo,
+        Err(failure) => {
+            terminal.finish();
+            return Err(failure);
+        }
+    };
+    let interviewer = interviewer(&args, globals);
+    let driven = solo.drive(interviewer.as_deref(), &cancel);
+    terminal.finish();
+    let stand = driven.map_err(|error| {
+        let again = args.dir.as_ref().map_or_else(String::new, |dir| {
+            format!("; go on with: dark pipeline run --resume --dir {}", dir.display())
+        });
+        Failure::environment(format!("{}{again}", base::chain(&error)))
+    })?;
+    if let Some(dir) = &args.logs {
+        let entries = solo.recorder.ledger.run(&solo.recorder.run).map_err(|e| Failure::of(&e))?;
+        let (ledger, run) = (&solo.recorder.ledger, &solo.recorder.run);
+        runner::export(ledger, run, &entries, &solo.state, dir)
+            .map_err(|error| Failure::usage(base::chain(&error)))?;
+    }
+    if globals.json {
+        print_json(&solo.state);
+    } else {
+        tell(&solo.state, &stand, args.dir.as_deref());
+    }
+    Ok(match stand {
+        Stand::Ended(Ending::Completed) => Answer::Fine,
+        Stand::Ended(Ending::Held { .. }) | Stand::Waiting { .. } => Answer::Wanting,
+        Stand::Ended(Ending::Cancelled { .. }) | Stand::Interrupted => Answer::Interrupted,
+    })
+}
+
+fn open(
+    globals: &Globals,
+    args: &Args,
+    handlers: &[String],
+    options: SoloOptions,
+) -> Result<Solo, Failure> {
+    if args.resume {
+        let dir = args.dir.as_deref().expect("it is required with --resume");
+        let source = match &args.file {
+            Some(file) => {
+                let shown = file.display().to_string();
+                let source = std::fs::read_to_string(file)
+                    .map_err(|error| Failure::usage(format!("failed to read {shown}: {error}")))?;
+                Some((shown, source))
+            }
+            None => None,
+        };
+        let source = source.as_ref().map(|(file, source)| (file.as_str(), source.as_str()));
+        let solo = Solo::resume(dir, source, options).map_err(failure)?;
+        if let Some(ending) = solo.state.ending() {
+            let ended = factory::ending_in_words(ending);
+            return Err(Failure::policy(format!(
+                "the run in {} has ended ({ended}): start a new one in another folder",
+                dir.display()
+            )));
+        }
+        return Ok(solo);
+    }
+    let file = args.file.as_deref().expect("it is required without --resume");
+    let handlers: Vec<&str> = handlers.iter().map(String::as_str).collect();
+    let (source, graph) = super::sound(file, &handlers, globals.json)?;
+    let workdir = args.workdir.clone().unwrap_or_else(|| PathBuf::from("."));
+    let workdir = workdir.canonicalize().map_err(|error| {
+        Failure::usage(format!("no folder for tools: {}: {error}", workdir.display()))
+    })?;
+    if args.seed > SEED_MAX {
+        return Err(Failure::usage(format!("a seed is at most {SEED_MAX}")));
+    }
+    let shown = file.display().to_string();
+    let new =
+        NewRun { file: &shown, source: &source, graph: &graph, workdir: &workdir, seed: args.seed };
+    Solo::start(args.dir.as_deref(), &new, options).map_err(failure)
+}
+
+fn failure(error: SoloError) -> Failure {
+    match error {
+        SoloError::Taken(_) | SoloError::Empty(_) => Failure::usage(error.to_string()),
+        SoloError::Edited { .. } => Failure::policy(error.to_string()),
+        SoloError::Drive(runner::DriveError::Refused(refusal)) => {
+            Failure::usage(refusal.to_string())
+        }
+        other => Failure::of(&other),
+    }
+}
+
+fn interviewer(args: &Args, globals: &Globals) -> Option<Box<dyn Interviewer>> {
+    if args.auto_approve {
+        return Some(Box::new(AutoApprove));
+    }
+    if !args.answer.is_empty() {
+        return Some(Box::new(Queue::new(args.answer.iter().cloned())));
+    }
+    let stdin = std::io::stdin();
+    (stdin.is_terminal() && !globals.json).then(|| {
+        let by = std::env::var("USER").ok().filter(|user| !user.is_empty());
+        let by = by.unwrap_or_else(|| "terminal".to_owned());
+        let out = Box::new(std::io::stdout());
+        Box::new(Console::new(BufReader::new(stdin), out, by)) as Box<dyn Interviewer>
+    })
+}
+
+fn tell(state: &State, stand: &Stand, dir: Option<&Path>) {
+    let wall = terminal::seconds(std::time::Duration::from_millis(state.spend().wall_ms));
+    let cost = terminal::spent(&state.spend());
+    let resume = dir.map_or_else(String::new, |dir| {
+        format!("; go on with: dark pipeline run --resume --dir {}", dir.display())
+    });
+    match stand {
+        Stand::Ended(Ending::Completed) => println!("completed; {wall} of work{cost}"),
+        Stand::Ended(ending) => println!("{}", factory::ending_in_words(ending)),
+        Stand::Waiting { questions } => {
+            for (action, question) in questions {
+                let choices = question.choices.join(" | ");
+                println!("{action} waits for a person: {} ({choices})", question.text);
+            }
+            match dir {
+                Some(dir) => println!(
+                    "answer with: dark pipeline run --resume --dir {} --answer CHOICE",
+                    dir.display()
+                ),
+                None => println!("nobody answers here: use --answer, --auto-approve or --dir"),
+            }
+        }
+        Stand::Interrupted => println!("interrupted{resume}"),
+    }
+}

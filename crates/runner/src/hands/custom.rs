@@ -1,0 +1,56 @@
+//! Handlers of one's own (4.12): a function of whoever embeds this, or a command.
+
+use std::collections::BTreeMap;
+
+use base::ActionId;
+use engine::{Context, Outcome, Status};
+use pipeline::Stage;
+use serde_json::json;
+
+use super::tool::came_to;
+use super::{HandError, Job, PipelineHands};
+use crate::driver::outcome;
+
+/// A function that performs a stage.
+pub type HandlerFunction = dyn Fn(&ActionId, &Stage, &Context) -> Outcome + Send + Sync;
+
+/// What performs the stages of a `type` that the dialect does not know.
+pub enum CustomHandler {
+    Function(Box<HandlerFunction>),
+    /// A shell command in the sandbox. It is given `{"action", "stage", "attributes", "prompt",
+    /// "context"}` as JSON on its standard input, and says what became of it by its exit code and
+    /// its status file.
+    Command(String),
+}
+
+impl PipelineHands {
+    pub(super) fn custom(
+        &self,
+        job: &Job<'_>,
+        handler: &CustomHandler,
+    ) -> Result<Outcome, HandError> {
+        let context = job.state.context_of(&job.id.branch);
+        let command = match handler {
+            CustomHandler::Function(function) => return Ok(function(job.id, job.stage, context)),
+            CustomHandler::Command(command) => command,
+        };
+        let Some(sandbox) = &self.sandbox else {
+            let mut failed = outcome(Status::Fail, "a handler's command needs the sandbox");
+            failed.permanent = true;
+            return Ok(failed);
+        };
+        let attributes: BTreeMap<&String, String> =
+            job.stage.attributes.iter().map(|(key, value)| (key, value.to_string())).collect();
+        let told = json!({
+            "action": job.id,
+            "stage": job.stage.id,
+            "attributes": attributes,
+            "prompt": job.stage.instruction(),
+            "context": context,
+        });
+        let ran = self.run(sandbox, job, command, told.to_string().into_bytes())?;
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        self.record(job, None, (&told.to_string(), &said), Vec::new())?;
+        Ok(came_to(&ran, command))
+    }
+}
