@@ -15,6 +15,11 @@ mod solo;
 mod status;
 mod watch;
 
+/// Judged fan-ins (4.9), for hands that ask a model in their own way.
+pub mod judge {
+    pub use crate::hands::{nobody, question, verdict};
+}
+
 pub use driver::{DriveError, HandError, Hands, Stand, drive, outcome, step};
 pub use export::{ExportError, export};
 pub use files::beside;

@@ -28,6 +28,9 @@ pub(crate) const BUILD_MADE: &str = "build.made";
 const MODEL_TRIES_MAX: u32 = 4;
 const MODEL_RETRY_FIRST: Duration = Duration::from_secs(1);
 
+/// How often a wait looks whether the cord was pulled.
+const CANCEL_POLL: Duration = Duration::from_millis(50);
+
 /// A model call on the ledger; request and reply are bodies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ModelCalled {
@@ -158,12 +161,12 @@ fn listed<T: for<'de> Deserialize<'de>>(text: Option<&str>) -> Vec<T> {
 }
 
 /// Each attempt draws from its own place in the run's seed, the same one every time.
-fn seed_of(seed: u64, job: &Job<'_>) -> u64 {
+pub(super) fn seed_of(seed: u64, job: &Job<'_>) -> u64 {
     let digest = Digest::of(format!("{seed}/{}", job.id));
     u64::from_le_bytes(digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes"))
 }
 
-struct HandHost<'a> {
+pub(super) struct HandHost<'a> {
     hands: &'a Hands,
     job: &'a Job<'a>,
     overlays: Overlays<'a>,
@@ -171,11 +174,11 @@ struct HandHost<'a> {
     answered: BTreeMap<Digest, Digest>,
     /// The session's label: the join of all that it has read.
     label: Label,
-    spend: Spend,
+    pub(super) spend: Spend,
 }
 
 impl<'a> HandHost<'a> {
-    fn new(hands: &'a Hands, job: &'a Job<'a>) -> Result<Self, HandError> {
+    pub(super) fn new(hands: &'a Hands, job: &'a Job<'a>) -> Result<Self, HandError> {
         let answered =
             answered(&hands.recorder.ledger.run_named(&hands.recorder.run, MODEL_CALLED)?, job);
         let overlays = Overlays::new(hands, job);
@@ -199,13 +202,25 @@ impl<'a> HandHost<'a> {
                     if error.kind == ModelErrorKind::Transient && tries < MODEL_TRIES_MAX =>
                 {
                     self.say(&format!("{error}; trying again in {} s", wait.as_secs()));
-                    std::thread::sleep(wait);
+                    self.pause(wait)?;
                     wait *= 2;
                 }
                 Err(error) => return Err(failed(base::chain(&error))),
             }
         }
         unreachable!("the last try returns")
+    }
+
+    /// Waits, unless the cord is pulled.
+    fn pause(&self, wait: Duration) -> Result<(), HostError> {
+        let until = std::time::Instant::now() + wait;
+        while std::time::Instant::now() < until {
+            if self.job.cancel.is_pulled() {
+                return Err(failed("interrupted".to_owned()));
+            }
+            std::thread::sleep(CANCEL_POLL);
+        }
+        Ok(())
     }
 
     /// Whether the run's budget still allows a call.

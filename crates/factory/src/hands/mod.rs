@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod judge;
 mod overlay;
 mod prove;
 mod ship;
@@ -91,6 +92,7 @@ impl runner::Hands for Hands {
             Handler::Prove => self.prove(&job),
             Handler::Ship => self.ship(&job),
             Handler::Tool => self.tool(&job),
+            Handler::FanIn => self.judge(&job),
             other => Err(HandError::Failed(format!(
                 "this version cannot perform {other:?}: remove stage `{}` from the pipeline",
                 stage.id

@@ -6,44 +6,58 @@ use model::{Message, Role};
 use super::{HandError, Job, PipelineHands};
 use crate::driver::outcome;
 
+/// What a judge is asked of these candidates; nothing where none is left to judge.
+pub fn question(instruction: &str, candidates: &[Candidate]) -> Option<String> {
+    let passed = candidates.iter().filter(|candidate| candidate.outcome != Status::Fail);
+    let listed: Vec<String> = passed.map(|one| format!("- {}: {}\n", one.id, one.notes)).collect();
+    let ask = "Answer with the id of the best candidate on a line of its own.\n";
+    (!listed.is_empty())
+        .then(|| format!("{instruction}\n\nCandidates:\n{}\n{ask}", listed.concat()))
+}
+
+/// What a judge's response comes to. The engine takes it only for a candidate that passed.
+pub fn verdict(response: &str, candidates: &[Candidate]) -> Outcome {
+    match chosen(response, candidates) {
+        Some(candidate) => named(&candidate.id, "judged the best"),
+        None => outcome(Status::Retry, "the judge named no candidate"),
+    }
+}
+
 impl PipelineHands {
     pub(super) fn judge(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
         let context = job.state.context_of(&job.id.branch);
         let candidates = Candidate::list(context.get(RESULTS));
-        let passed: Vec<&Candidate> =
-            candidates.iter().filter(|candidate| candidate.outcome != Status::Fail).collect();
-        let Some(first) = passed.first() else {
-            let mut failed = outcome(Status::Fail, "no candidate is left to judge");
-            failed.permanent = true;
-            return Ok(failed);
+        let Some(prompt) = question(job.stage.instruction(), &candidates) else {
+            return Ok(nobody());
         };
         let Some(model) = &self.model else {
-            return Ok(named(&first.id, "simulated judgement"));
+            let first = candidates.iter().find(|candidate| candidate.outcome != Status::Fail);
+            return Ok(first.map_or_else(nobody, |first| named(&first.id, "simulated judgement")));
         };
-        let mut prompt = format!("{}\n\nCandidates:\n", job.stage.instruction());
-        for candidate in &passed {
-            prompt.push_str(&format!("- {}: {}\n", candidate.id, candidate.notes));
-        }
-        prompt.push_str("\nAnswer with the id of the best candidate on a line of its own.\n");
-        let response = match self.performed_before(job)? {
-            Some(response) => Ok((response, base::Spend::default())),
+        let (response, spend) = match self.performed_before(job)? {
+            Some(response) => (response, base::Spend::default()),
             None => {
                 let messages = vec![Message { role: Role::User, text: prompt.clone() }];
-                self.call(job, model.as_ref(), messages)?
+                match self.call(job, model.as_ref(), messages)? {
+                    Ok((response, spend)) => {
+                        self.record(job, None, (&prompt, &response), Vec::new())?;
+                        (response, spend)
+                    }
+                    Err(failed) => return Ok(failed),
+                }
             }
         };
-        let (response, spend) = match response {
-            Ok(response) => response,
-            Err(failed) => return Ok(failed),
-        };
-        self.record(job, None, (&prompt, &response), Vec::new())?;
-        let mut judged = match chosen(&response, &passed) {
-            Some(candidate) => named(&candidate.id, "judged the best"),
-            None => outcome(Status::Retry, "the judge named no candidate"),
-        };
+        let mut judged = verdict(&response, &candidates);
         judged.spend = spend;
         Ok(judged)
     }
+}
+
+/// All candidates failed, or there are none.
+pub fn nobody() -> Outcome {
+    let mut failed = outcome(Status::Fail, "no candidate is left to judge");
+    failed.permanent = true;
+    failed
 }
 
 fn named(id: &str, note: &str) -> Outcome {
@@ -53,7 +67,7 @@ fn named(id: &str, note: &str) -> Outcome {
 }
 
 /// The candidate that a response names: alone on a line, else the only one that it names at all.
-fn chosen<'c>(response: &str, candidates: &[&'c Candidate]) -> Option<&'c Candidate> {
+fn chosen<'c>(response: &str, candidates: &'c [Candidate]) -> Option<&'c Candidate> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     let bare = |line: &str| line.trim_matches(|c: char| !is_word(c)).to_owned();
     let alone = response
@@ -64,7 +78,7 @@ fn chosen<'c>(response: &str, candidates: &[&'c Candidate]) -> Option<&'c Candid
     let words: Vec<&str> = response.split(|c| !is_word(c)).collect();
     let mut mentioned = candidates.iter().filter(|c| words.contains(&c.id.as_str()));
     let only = mentioned.next().filter(|_| mentioned.next().is_none());
-    alone.or(only).copied()
+    alone.or(only)
 }
 
 #[cfg(test)]
@@ -81,8 +95,7 @@ mod tests {
             score: None,
             context: [].into(),
         };
-        let (a, ab) = (candidate("a"), candidate("ab"));
-        let both = [&a, &ab];
+        let both = [candidate("a"), candidate("ab")];
         let id = |response| chosen(response, &both).map(|candidate| candidate.id.as_str());
         assert_eq!(id("a is fine, but ab is better:\n**ab**\n"), Some("ab"));
         assert_eq!(id("I take ab."), Some("ab"));

@@ -11,6 +11,7 @@ mod simulated;
 mod tool;
 
 pub use custom::{CustomHandler, HandlerFunction};
+pub use judge::{nobody, question, verdict};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
