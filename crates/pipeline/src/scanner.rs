@@ -33,7 +33,9 @@ impl<'a> Scanner<'a> {
     }
 
     pub(crate) fn looks_at(&self, text: &str) -> bool {
-        self.rest().starts_with(text)
+        // Nearly always the first byte already differs.
+        let here = &self.source.as_bytes()[self.at..];
+        here.first() == text.as_bytes().first() && here.starts_with(text.as_bytes())
     }
 
     /// Steps over one character.
@@ -110,8 +112,7 @@ impl<'a> Scanner<'a> {
             .find(|(offset, c)| {
                 c.is_whitespace()
                     || ",;[]{}\"=<>".contains(*c)
-                    || rest[*offset..].starts_with("//")
-                    || rest[*offset..].starts_with("/*")
+                    || (*c == '/' && rest[*offset + 1..].starts_with(['/', '*']))
             })
             .map_or(rest.len(), |(offset, _)| offset);
         self.at += end;

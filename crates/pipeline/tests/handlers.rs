@@ -42,6 +42,7 @@ fn branches_join_as_the_stage_says() {
     assert_eq!(join(", join_policy=quorum"), Join::Quorum(50));
     assert_eq!(join(", join_policy=quorum, quorum=67"), Join::Quorum(67));
     assert_eq!(join(", join_policy=quorum, quorum_fraction=0.666"), Join::Quorum(67));
+    assert_eq!(join(", join_policy=quorum, quorum_fraction=0.07"), Join::Quorum(7));
     assert_eq!(join(", join_policy=quorum, quorum_fraction=\"1\""), Join::Quorum(100));
     assert_eq!(fan_out(", error_policy=fail_fast").on_failure, OnFailure::FailFast);
     assert_eq!(fan_out(", error_policy=ignore, max_parallel=9").branches_max, 9);

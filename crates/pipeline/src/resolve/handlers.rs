@@ -110,8 +110,8 @@ impl Resolver<'_> {
             let message = format!("`quorum_fraction` is a part of all, found `{found}`");
             self.wrong(attribute, message, "write a number above 0 and up to 1, such as `0.5`");
         }
-        // From 1 to 100, whole.
-        fraction.map(|part| (part * 100.0).ceil().clamp(1.0, 100.0) as u32).or(percent)
+        // From 1 to 100, whole; 0.07 times 100 is a little more than 7.
+        fraction.map(|part| (part * 100.0 - 1e-9).ceil().clamp(1.0, 100.0) as u32).or(percent)
     }
 
     fn gate(&mut self, written: &[Rc<Attribute<'_>>]) -> Gate {
