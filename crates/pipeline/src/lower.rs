@@ -232,7 +232,7 @@ impl<'s> Lowering<'s> {
 
     /// Whose words the text is in: as the caller says, as the text says, as its words tell.
     fn dialect(&self, text: &Text, reading: &Reading<'_>, report: &mut Report) -> Dialect {
-        if let Some(dialect) = reading.options.dialect {
+        if let Some(dialect) = reading.dialect() {
             return dialect;
         }
         if let Some(said) = self.graph.iter().find(|attribute| attribute.key == "dialect") {

@@ -21,7 +21,7 @@ pub struct Options<'a> {
     pub transforms: &'a [&'a dyn Transform],
     /// Values of `type` that are registered (4.12); any other unknown one falls back to the shape.
     pub handlers: &'a [&'a str],
-    /// Whose words the pipeline is in; as its own words tell where this is absent.
+    /// Whose words the pipeline is in; as its own words tell where this is absent, and in children.
     pub dialect: Option<Dialect>,
     /// Names and values that goal and prompts may mention as `$name`, beside `$goal`. What is not
     /// among them stays as it is written.

@@ -11,7 +11,7 @@ use crate::lower::lower;
 use crate::parser::parse_syntax;
 use crate::report::Report;
 use crate::text::Text;
-use crate::{Document, Graph, Options};
+use crate::{Dialect, Document, Graph, Options};
 
 /// What became of a source text.
 #[derive(Debug)]
@@ -116,6 +116,11 @@ impl Reading<'_> {
         let (graph, fragment) =
             if report.has_errors() { (None, Some(graph)) } else { (Some(graph), None) };
         Parsed { graph, fragment, document, diagnostics: report.finish() }
+    }
+
+    /// Whose words the text is in, if the caller says so. A child is a text of its own.
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        self.options.dialect.filter(|_| self.depth == 0)
     }
 
     /// Reads a pipeline inside this one.

@@ -239,6 +239,18 @@ fn a_pipeline_may_say_whose_words_it_uses() {
 }
 
 #[test]
+fn a_child_is_in_its_own_dialect() {
+    let child = "digraph c { start -> a -> exit a [shape=parallelogram, script=make] }";
+    let source = format!(
+        "digraph g {{ start -> m -> exit m [shape=house, stack.child_dot_source=\"{child}\"] }}"
+    );
+    let spec = Options { dialect: Some(Dialect::Spec), ..Options::default() };
+    let graph = spec.load("f", &source).graph.unwrap();
+    let child = &graph.stages["m"].manager.as_ref().unwrap().child;
+    assert_eq!(child.stages["a"].attributes["tool_command"].as_str(), Some("make"));
+}
+
+#[test]
 fn places_are_those_of_the_words_that_were_written() {
     let source =
         "digraph g { start -> a -> exit\n a [llm_prompt=x, context_fidelity=ful, label=a] }";
