@@ -21,6 +21,9 @@ use crate::watch::Watcher;
 /// The entry that opens the run of a pipeline on its own.
 pub const PIPELINE_OPENED: &str = "pipeline.opened";
 
+/// The folder's ledger.
+const LEDGER: &str = "ledger";
+
 /// The name under which the folder's key signs.
 const KEY_NAME: &str = "dark-pipeline";
 
@@ -132,7 +135,7 @@ impl Solo {
     /// # Errors
     /// When there is none, or it cannot be replayed.
     pub fn look(dir: &Path) -> Result<(State, Vec<Entry>), SoloError> {
-        let ledger = Ledger::open_read_only(&dir.join("ledger"))?;
+        let ledger = Ledger::open_read_only(&dir.join(LEDGER))?;
         let (run, opened, entries) = find(&ledger, dir)?;
         Ok((replay(&ledger, dir, &run, &opened, &entries)?, entries))
     }
@@ -147,6 +150,10 @@ impl Solo {
         source: Option<(&str, &str)>,
         options: SoloOptions,
     ) -> Result<Self, SoloError> {
+        // Asking for a run makes none.
+        if !dir.join(LEDGER).exists() {
+            return Err(SoloError::Empty(dir.to_owned()));
+        }
         let ledger = open(dir)?;
         let (run, opened, entries) = find(&ledger, dir)?;
         if let Some((file, source)) = source
@@ -171,7 +178,7 @@ impl Solo {
         Ok(Self { state, recorder, hands, opened })
     }
 
-    /// Takes the run as far as it goes.
+    /// Takes the run as far as it goes, and signs the ledger's head.
     ///
     /// # Errors
     /// When the ledger or the environment failed; the run can be resumed.
@@ -180,7 +187,11 @@ impl Solo {
         interviewer: Option<&dyn Interviewer>,
         cancel: &Cancel,
     ) -> Result<Stand, DriveError> {
-        driver::drive(&mut self.state, &self.recorder, &self.hands, interviewer, cancel)
+        let stand =
+            driver::drive(&mut self.state, &self.recorder, &self.hands, interviewer, cancel)?;
+        // Nobody can cut off what is under a signed head without its being seen.
+        self.recorder.ledger.checkpoint()?;
+        Ok(stand)
     }
 }
 
@@ -243,16 +254,21 @@ fn unreplayable(dir: &Path, reason: String) -> SoloError {
 
 fn open(dir: &Path) -> Result<Ledger, SoloError> {
     let io = |source| SoloError::Io { path: dir.to_owned(), source };
-    std::fs::create_dir_all(dir.join("ledger")).map_err(io)?;
+    std::fs::create_dir_all(dir.join(LEDGER)).map_err(io)?;
     let path = dir.join("ledger.key");
-    let key = if path.exists() {
-        LedgerKey::load(&path, KEY_NAME)?
-    } else {
-        let key = fresh_key()?;
-        key.save(&path)?;
-        key
-    };
-    Ok(Ledger::open(&dir.join("ledger"), key)?)
+    if !path.exists() {
+        // Whole or not at all, whatever is killed and whoever else is at it: under a name of this
+        // process's own first.
+        let new = dir.join(format!("ledger.key.{}", std::process::id()));
+        fresh_key()?.save(&new)?;
+        match std::fs::hard_link(&new, &path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(io(error));
+            }
+            _ => std::fs::remove_file(&new).map_err(io)?,
+        }
+    }
+    Ok(Ledger::open(&dir.join(LEDGER), LedgerKey::load(&path, KEY_NAME)?)?)
 }
 
 fn fresh_key() -> Result<LedgerKey, SoloError> {

@@ -2,6 +2,8 @@
 
 mod common;
 mod crash;
+mod kills;
 mod line;
+mod pipeline;
 mod recorded;
 mod upgrade;

@@ -20,6 +20,10 @@ const STAGE: &str = "/stage";
 /// Of a stage without a `timeout`: builds and test suites fit.
 const WALL: Duration = Duration::from_secs(600);
 
+/// How much longer than a stage's `timeout` the sandbox lets its command live: the engine counts that
+/// time, and its word is the one that stands, however late this thread hears of it.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Characters of output that go into the context, from its end: where results and errors are.
 const OUTPUT_CHARS_MAX: usize = 4_000;
 
@@ -84,6 +88,7 @@ impl PipelineHands {
             inside: inside.into(),
             access: Access::Writable,
         };
+        let wall = job.stage.timeout.map_or(WALL, |timeout| timeout + GRACE);
         let command = Command {
             argv: ["sh", "-c", command].map(str::to_owned).to_vec(),
             cwd: WORK.into(),
@@ -91,8 +96,8 @@ impl PipelineHands {
             stdin,
             mounts: vec![mount(&self.workdir, WORK), mount(dir.path(), STAGE)],
             limits: Limits {
-                wall: job.stage.timeout.unwrap_or(WALL),
-                cpu: job.stage.timeout.unwrap_or(WALL) * 2,
+                wall,
+                cpu: wall * 2,
                 memory_bytes: None,
                 processes: 512,
                 file_bytes: 1 << 30,

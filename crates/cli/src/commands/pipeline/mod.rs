@@ -1,5 +1,6 @@
 //! `dark pipeline parse|lint|graph|run`
 
+mod answers;
 mod graph;
 mod run;
 

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use engine::{Ending, State};
 use runner::{
-    AutoApprove, Console, CustomHandler, Interviewer, NewRun, Queue, Solo, SoloError, SoloOptions,
-    Stand,
+    AutoApprove, Console, CustomHandler, Interviewer, NewRun, Solo, SoloError, SoloOptions, Stand,
 };
 use sandbox::{Choice, Sandbox};
 
+use super::answers::Answers;
 use crate::commands::{open_model, print_json};
 use crate::failure::{Answer, Failure};
 use crate::terminal::{self, Terminal};
@@ -60,6 +60,10 @@ const SEED_MAX: u64 = (1 << 53) - 1;
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
+    if let Some(logs) = args.logs.as_ref().filter(|logs| logs.exists()) {
+        let shown = logs.display();
+        return Err(Failure::usage(format!("{shown} is there already: name a new folder")));
+    }
     let mut handlers = BTreeMap::new();
     for handler in &args.handler {
         let (name, command) = handler.split_once('=').ok_or_else(|| {
@@ -84,8 +88,10 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
             return Err(failure);
         }
     };
+    let answers = Answers::new(&args.answer);
     let interviewer = interviewer(&args, globals);
-    let driven = solo.drive(interviewer.as_deref(), &cancel);
+    let given: Option<&dyn Interviewer> = (!args.answer.is_empty()).then_some(&answers);
+    let driven = solo.drive(given.or(interviewer.as_deref()), &cancel);
     terminal.finish();
     let stand = driven.map_err(|error| {
         let again = args.dir.as_ref().map_or_else(String::new, |dir| {
@@ -98,6 +104,9 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         let (ledger, run) = (&solo.recorder.ledger, &solo.recorder.run);
         runner::export(ledger, run, &entries, &solo.state, dir)
             .map_err(|error| Failure::usage(base::chain(&error)))?;
+    }
+    if let Some(refused) = answers.refused() {
+        return Err(Failure::usage(refused));
     }
     if globals.json {
         print_json(&solo.state);
@@ -169,9 +178,6 @@ fn failure(error: SoloError) -> Failure {
 fn interviewer(args: &Args, globals: &Globals) -> Option<Box<dyn Interviewer>> {
     if args.auto_approve {
         return Some(Box::new(AutoApprove));
-    }
-    if !args.answer.is_empty() {
-        return Some(Box::new(Queue::new(args.answer.iter().cloned())));
     }
     let stdin = std::io::stdin();
     (stdin.is_terminal() && !globals.json).then(|| {
