@@ -23,8 +23,11 @@ pub enum StatusError {
 
 #[derive(Deserialize)]
 struct File {
-    #[serde(alias = "status")]
+    #[serde(default)]
     outcome: String,
+    /// What some programs write in place of `outcome`.
+    #[serde(default)]
+    status: String,
     #[serde(default, alias = "preferred_next_label")]
     preferred_label: Option<String>,
     #[serde(default)]
@@ -47,7 +50,8 @@ pub fn parse(text: &str) -> Result<Outcome, StatusError> {
         return Err(StatusError::TooLarge(text.len()));
     }
     let file: File = serde_json::from_str(text)?;
-    let word = file.outcome.trim();
+    let written = if file.outcome.trim().is_empty() { &file.status } else { &file.outcome };
+    let word = written.trim();
     let status = match word.to_lowercase().as_str() {
         "" => return Err(StatusError::Empty),
         "success" | "succeeded" => Some(Status::Success),
@@ -112,7 +116,7 @@ mod tests {
     fn a_word_of_the_pipelines_own_is_a_custom_outcome() {
         let outcome = parse(r#"{ "outcome": "needs_dod" }"#).unwrap();
         assert_eq!((outcome.status, outcome.word()), (Status::Success, "needs_dod"));
-        assert_eq!(parse(r#"{ "outcome": "failed" }"#).unwrap().status, Status::Fail);
+        assert_eq!(parse(r#"{ "status": "failed" }"#).unwrap().status, Status::Fail);
     }
 
     #[test]

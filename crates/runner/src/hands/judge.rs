@@ -69,13 +69,15 @@ fn named(id: &str, note: &str) -> Outcome {
 /// The candidate that a response names: alone on a line, else the only one that it names at all.
 fn chosen<'c>(response: &str, candidates: &'c [Candidate]) -> Option<&'c Candidate> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-    let bare = |line: &str| line.trim_matches(|c: char| !is_word(c)).to_owned();
+    let bare = |line: &str| line.trim_matches(|c: char| !is_word(c) || c == '.').to_owned();
     let alone = response
         .lines()
         .rev()
         .map(bare)
         .find_map(|line| candidates.iter().find(|candidate| candidate.id == line));
-    let words: Vec<&str> = response.split(|c| !is_word(c)).collect();
+    // An id may have a point inside, and a sentence has one at its end.
+    let words = response.split(|c| !is_word(c)).map(|word| word.trim_end_matches('.'));
+    let words: Vec<&str> = words.collect();
     let mut mentioned = candidates.iter().filter(|c| words.contains(&c.id.as_str()));
     let only = mentioned.next().filter(|_| mentioned.next().is_none());
     alone.or(only)

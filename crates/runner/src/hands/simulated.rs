@@ -1,4 +1,7 @@
-//! Stages without anybody who performs them: each succeeds, by the word that brings the run on.
+//! Stages without anybody who performs them: each succeeds, by a word or a label that some way asks
+//! for where the pipeline has such.
+
+use std::collections::BTreeSet;
 
 use engine::{Outcome, Status};
 use pipeline::{Condition, Graph, Handler, Key, Stage, Test};
@@ -6,18 +9,32 @@ use pipeline::{Condition, Graph, Handler, Key, Stage, Test};
 use super::{Job, PipelineHands};
 use crate::driver::outcome;
 
+/// What a simulated stage may say.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Said {
+    /// Success, and nothing else.
+    Plain,
+    /// A custom outcome.
+    Word(String),
+    /// Success, with a preferred label.
+    Label(String),
+}
+
 impl PipelineHands {
-    /// The outcome of a simulated stage. Where none of its ways is open to a success, it is one of the
-    /// pipeline's own words that some way asks for, drawn from the run's seed.
+    /// The outcome of a simulated stage. Where its ways ask for words or labels of the pipeline's own,
+    /// one of them is drawn from the run's seed, another one at each visit, so that loops end.
     pub(super) fn simulated(&self, job: &Job<'_>) -> Outcome {
         let stage = &job.stage.id;
         let mut done = outcome(Status::Success, format!("simulated: {stage}"));
         let graph = job.state.graph_of(&job.id.branch);
-        let words = words(graph, job.stage);
-        if !words.is_empty() {
-            let drawn = job.seed() % words.len() as u64;
-            let word = words[usize::try_from(drawn).unwrap_or(0)].clone();
-            done.custom = Some(word);
+        let mut choices = BTreeSet::new();
+        collect(graph, job.stage, &mut choices);
+        let choices: Vec<Said> = choices.into_iter().collect();
+        let drawn = job.seed() % (choices.len().max(1) as u64);
+        match choices.get(usize::try_from(drawn).unwrap_or(0)) {
+            Some(Said::Word(word)) => done.custom = Some(word.clone()),
+            Some(Said::Label(label)) => done.preferred_label = Some(label.clone()),
+            Some(Said::Plain) | None => {}
         }
         let response = format!("[Simulated] Response for stage: {stage}");
         done.context.insert("last_response".to_owned(), response);
@@ -25,38 +42,50 @@ impl PipelineHands {
     }
 }
 
-/// The words of its own that a stage's ways ask for, if a plain success would get nowhere.
-fn words(graph: &Graph, stage: &Stage) -> Vec<String> {
-    let mut words = Vec::new();
+/// What the ways out of a stage ask for, those of a conditional stage behind it included.
+fn collect(graph: &Graph, stage: &Stage, choices: &mut BTreeSet<Said>) {
     for (_, edge) in graph.outgoing(&stage.id) {
         let Ok(condition) = Condition::parse(&edge.condition) else { continue };
-        let clauses = condition.clauses();
-        let plain = condition.evaluate(|key| (key == "outcome").then_some("success"));
-        let decides =
-            graph.stages.get(&edge.to).is_some_and(|to| to.handler == Handler::Conditional);
-        if plain && !decides {
-            return Vec::new();
-        }
-        words.extend(clauses.iter().filter_map(|clause| match (&clause.key, &clause.test) {
-            (Key::Outcome, Test::Equals(word)) if is_custom(word) => Some(word.clone()),
-            _ => None,
-        }));
-        if decides {
-            let Some(to) = graph.stages.get(&edge.to) else { continue };
-            for (_, edge) in graph.outgoing(&to.id) {
-                let Ok(condition) = Condition::parse(&edge.condition) else { continue };
-                words.extend(condition.clauses().iter().filter_map(|clause| {
-                    match (&clause.key, &clause.test) {
-                        (Key::Outcome, Test::Equals(word)) if is_custom(word) => Some(word.clone()),
-                        _ => None,
-                    }
-                }));
+        let before = choices.len();
+        choices.extend(asked(&condition));
+        let next = graph.stages.get(&edge.to);
+        match next.filter(|next| next.handler == Handler::Conditional && next.id != stage.id) {
+            Some(decides) if condition.clauses().is_empty() => {
+                collect_once(graph, decides, choices);
             }
+            // A way that success alone opens.
+            _ if choices.len() == before
+                && condition.evaluate(|key| (key == "outcome").then_some("success")) =>
+            {
+                choices.insert(Said::Plain);
+            }
+            _ => {}
         }
     }
-    words.sort();
-    words.dedup();
-    words
+}
+
+/// A conditional stage behind another one is not looked through: what it asks for is drawn when its
+/// own turn comes.
+fn collect_once(graph: &Graph, decides: &Stage, choices: &mut BTreeSet<Said>) {
+    for (_, edge) in graph.outgoing(&decides.id) {
+        let Ok(condition) = Condition::parse(&edge.condition) else { continue };
+        let before = choices.len();
+        choices.extend(asked(&condition));
+        if choices.len() == before
+            && condition.evaluate(|key| (key == "outcome").then_some("success"))
+        {
+            choices.insert(Said::Plain);
+        }
+    }
+}
+
+/// The words and labels of the pipeline's own that a condition asks for.
+fn asked(condition: &Condition) -> impl Iterator<Item = Said> {
+    condition.clauses().iter().filter_map(|clause| match (&clause.key, &clause.test) {
+        (Key::Outcome, Test::Equals(word)) if is_custom(word) => Some(Said::Word(word.clone())),
+        (Key::PreferredLabel, Test::Equals(label)) => Some(Said::Label(label.clone())),
+        _ => None,
+    })
 }
 
 fn is_custom(word: &str) -> bool {
