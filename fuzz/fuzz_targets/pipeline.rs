@@ -4,7 +4,7 @@
 
 use base::{Diagnostic, Place};
 use libfuzzer_sys::fuzz_target;
-use pipeline::{load, parse, to_dot};
+use pipeline::{Dialect, Options, load, parse, to_dot};
 
 fuzz_target!(|bytes: &[u8]| {
     let source = String::from_utf8_lossy(bytes);
@@ -19,10 +19,12 @@ fuzz_target!(|bytes: &[u8]| {
 
     // What lints refuse has a graph, too.
     let Some(graph) = parse("f", &source).graph else { return };
+    // Whatever dialect it was read in, it is written in the specification's words.
     let dot = to_dot(&graph);
-    let written = load("f", &dot);
+    let spec = Options { dialect: Some(Dialect::Spec), ..Options::default() };
+    let written = spec.load("f", &dot);
     check_findings(&written.diagnostics, &dot);
-    let read = parse("f", &dot);
+    let read = spec.parse("f", &dot);
     assert_eq!(read.graph.as_ref(), Some(&graph), "{source}\n{dot}\n{:?}", read.diagnostics);
     // Not the other way round: a stage that only an edge mentions may be refused as a slip of the pen,
     // and canonical DOT declares every stage.

@@ -171,6 +171,8 @@ fn a_child_that_cannot_be_used_is_told_about_where_it_is_named() {
             "f:2:47: {unusable}: lib/broken.dot:2:6: [syntax] expected an attribute, found `=`{help}"
         )]
     );
+    let started = load("stack.child_dotfile=\"child.dot\", stack.child_autostart=false");
+    assert!(started[0].contains("manager `m` starts its child all the same"), "{started:?}");
     let endless = load("stack.child_dotfile=\"self.dot\"");
     assert!(endless[0].contains("children are more than 4 deep inside each other"), "{endless:?}");
     assert_eq!(

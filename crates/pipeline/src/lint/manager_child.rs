@@ -3,7 +3,7 @@
 use base::Diagnostic;
 
 use super::Inspection;
-use crate::Handler;
+use crate::{Handler, Value};
 use crate::document::Subject;
 use crate::report::Report;
 use crate::resolve::CHILD_KEYS;
@@ -12,7 +12,18 @@ use crate::resolve::CHILD_KEYS;
 /// is named.
 pub(super) fn check(on: &Inspection<'_>, report: &mut Report) {
     for stage in on.graph.stages.values() {
-        if stage.handler != Handler::ManagerLoop || stage.manager.is_some() {
+        if stage.handler != Handler::ManagerLoop {
+            continue;
+        }
+        let starts = stage.attributes.get("stack.child_autostart").and_then(Value::boolean);
+        if starts == Some(false) {
+            let message = format!("manager `{}` starts its child all the same", stage.id);
+            let warning = Diagnostic::warning("manager-child", message);
+            let help = "nobody else can start it here: leave `stack.child_autostart` out";
+            let subject = Subject::Stage(&stage.id);
+            report.push(on.at_key(subject, "stack.child_autostart", warning.help(help)));
+        }
+        if stage.manager.is_some() {
             continue;
         }
         let names = [&stage.attributes, &on.graph.attributes];
