@@ -20,7 +20,7 @@ use crate::status;
 pub enum ExportError {
     #[error("failed to write {path}")]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("{0} is there already: name a new folder")]
+    #[error("{0} is there already, and not empty: name a new folder")]
     Exists(PathBuf),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -29,10 +29,10 @@ pub enum ExportError {
 /// Writes `manifest.json`, `checkpoint.json`, `events.jsonl`, and for each stage `status.json` with
 /// `prompt.md` and `response.md` where there are such; what stages in branches left lies under
 /// `branches/`. Bodies that entries name lie under `artifacts/`. `state` is the run's, from the same
-/// entries. The folder must not exist.
+/// entries. The folder must be new or empty.
 ///
 /// # Errors
-/// When it exists or cannot be written, or the ledger lost a body.
+/// When it is not, when it cannot be written, or when the ledger lost a body.
 pub fn export(
     ledger: &Ledger,
     run: &RunId,
@@ -40,7 +40,7 @@ pub fn export(
     state: &State,
     dir: &Path,
 ) -> Result<(), ExportError> {
-    if dir.exists() {
+    if dir.exists() && fs::read_dir(dir).map_or(true, |mut items| items.next().is_some()) {
         return Err(ExportError::Exists(dir.to_owned()));
     }
     let folder = Folder { ledger, dir };
@@ -162,7 +162,7 @@ fn checkpoint(state: &State, told: &Told) -> Value {
         "current_node": current,
         "completed_nodes": told.completed,
         "node_retries": told.retries,
-        "context_values": state.context(),
+        "context": state.context(),
         "logs": told.logs,
         "branches": nodes,
     })

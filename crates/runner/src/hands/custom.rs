@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use base::ActionId;
 use engine::{Context, Outcome, Status};
-use pipeline::Stage;
+use pipeline::{Graph, Stage};
 use serde_json::json;
 
 use super::tool::came_to;
 use super::{HandError, Job, PipelineHands};
 use crate::driver::outcome;
 
-/// A function that performs a stage.
-pub type HandlerFunction = dyn Fn(&ActionId, &Stage, &Context) -> Outcome + Send + Sync;
+/// A function that performs a stage: the node, the context and the graph of 4.1. What it leaves in
+/// files is its own; the run's folder is written from the ledger.
+pub type HandlerFunction = dyn Fn(&ActionId, &Stage, &Context, &Graph) -> Outcome + Send + Sync;
 
 /// What performs the stages of a `type` that the dialect does not know.
 pub enum CustomHandler {
@@ -31,7 +32,10 @@ impl PipelineHands {
     ) -> Result<Outcome, HandError> {
         let context = job.state.context_of(&job.id.branch);
         let command = match handler {
-            CustomHandler::Function(function) => return Ok(function(job.id, job.stage, context)),
+            CustomHandler::Function(function) => {
+                let graph = job.state.graph_of(&job.id.branch);
+                return Ok(function(job.id, job.stage, context, graph));
+            }
             CustomHandler::Command(command) => command,
         };
         let Some(sandbox) = &self.sandbox else {
