@@ -1,0 +1,1 @@
+//! The smoke test of 11.13 with the local model.
