@@ -68,42 +68,15 @@ pub(crate) fn run(globals: &Globals, args: &Args) -> Result<Answer, Failure> {
 /// A run's state as colours. What a manager's child does is the child's own drawing.
 fn paint(state: &State, entries: &[Entry]) -> Paint {
     let graph = state.graph();
-    let mut stages: BTreeMap<StageId, StageMark> = BTreeMap::new();
-    let mut edges_taken = BTreeMap::new();
+    let mut history = History::default();
     for entry in entries {
         let stored = &entry.record.event;
-        let Ok(event) = Event::from_body(&stored.name, stored.version, &stored.body) else {
-            continue;
-        };
-        if is_in_child(graph, event.branch()) {
-            continue;
-        }
-        match event {
-            Event::StageStarted { stage, attempt: 1, .. } => {
-                let mark = stages.entry(stage).or_insert_with(|| marked(Mark::Active, ""));
-                mark.visits += 1;
-            }
-            Event::StageFinished { stage, outcome, .. } => {
-                let mark = match outcome.status {
-                    Status::Success | Status::PartialSuccess => Mark::Done,
-                    Status::Fail => Mark::Failed,
-                    Status::Skipped => Mark::Skipped,
-                    Status::Retry => Mark::Waiting,
-                };
-                if let Some(known) = stages.get_mut(&stage) {
-                    known.mark = mark;
-                    known.note.clone_from(&outcome.note);
-                }
-            }
-            Event::EdgeTaken { from, to, .. } => *edges_taken.entry((from, to)).or_insert(0) += 1,
-            Event::BranchesOpened { stage, to, .. } => {
-                for to in to {
-                    *edges_taken.entry((stage.clone(), to)).or_insert(0) += 1;
-                }
-            }
-            _ => {}
+        let event = Event::from_body(&stored.name, stored.version, &stored.body);
+        if let Some(event) = event.ok().filter(|event| !is_in_child(graph, event.branch())) {
+            history.event(event);
         }
     }
+    let History { mut stages, edges_taken, .. } = history;
     for current in state.branches().filter(|current| !is_in_child(graph, &current.branch)) {
         let mark = match current.phase {
             Phase::Asking { .. } | Phase::Retrying { .. } | Phase::Pausing { .. } => Mark::Waiting,
@@ -114,14 +87,78 @@ fn paint(state: &State, entries: &[Entry]) -> Paint {
     }
     if state.ending() == Some(&engine::Ending::Completed) {
         let exits = graph.stages.values().filter(|stage| stage.handler == Handler::Exit);
-        for exit in exits {
-            if edges_taken.keys().any(|(_, to)| *to == exit.id) {
-                let mark = stages.entry(exit.id.clone()).or_insert_with(|| marked(Mark::Done, ""));
-                mark.visits = 1;
-            }
+        for exit in exits.filter(|exit| edges_taken.keys().any(|(_, to)| *to == exit.id)) {
+            let mark = stages.entry(exit.id.clone()).or_insert_with(|| marked(Mark::Done, ""));
+            mark.visits = 1;
         }
     }
     Paint { stages, edges_taken }
+}
+
+/// What the events tell, the latest of each stage.
+#[derive(Default)]
+struct History {
+    stages: BTreeMap<StageId, StageMark>,
+    edges_taken: BTreeMap<(StageId, StageId), u32>,
+    /// The stage that each branch came to last.
+    last: BTreeMap<Branch, StageId>,
+}
+
+impl History {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::StageStarted { branch, stage, attempt, .. } => {
+                let mark = marked(Mark::Active, "");
+                let mark = self.stages.entry(stage.clone()).or_insert(mark);
+                mark.mark = Mark::Active;
+                mark.visits += u32::from(attempt == 1);
+                self.last.insert(branch, stage);
+            }
+            Event::StageFinished { branch, stage, outcome, .. } => {
+                self.give_up_inside(&branch);
+                let mark = match outcome.status {
+                    Status::Success | Status::PartialSuccess => Mark::Done,
+                    Status::Fail => Mark::Failed,
+                    Status::Skipped => Mark::Skipped,
+                    Status::Retry => Mark::Waiting,
+                };
+                if let Some(known) = self.stages.get_mut(&stage) {
+                    known.mark = mark;
+                    known.note.clone_from(&outcome.note);
+                }
+            }
+            Event::EdgeTaken { from, to, .. } => self.take(from, to),
+            Event::BranchesOpened { stage, to, .. } => {
+                for to in to {
+                    self.take(stage.clone(), to);
+                }
+            }
+            Event::BranchEnded { branch, arrived: Some(to), .. } => {
+                if let Some(from) = self.last.get(&branch).cloned() {
+                    self.take(from, to);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn take(&mut self, from: StageId, to: StageId) {
+        *self.edges_taken.entry((from, to)).or_insert(0) += 1;
+    }
+
+    /// The branches of a stage that has ended: what was still at work in them was not needed.
+    fn give_up_inside(&mut self, branch: &Branch) {
+        let inside: Vec<Branch> =
+            self.last.keys().filter(|other| other.is_inside(branch)).cloned().collect();
+        for other in inside {
+            let stage = self.last.remove(&other).expect("its key was just seen");
+            let known = self.stages.get_mut(&stage).filter(|known| known.mark == Mark::Active);
+            if let Some(known) = known {
+                known.mark = Mark::Skipped;
+                known.note = "not needed any more".to_owned();
+            }
+        }
+    }
 }
 
 fn marked(mark: Mark, note: &str) -> StageMark {
