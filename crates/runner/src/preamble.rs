@@ -16,11 +16,11 @@ const fn bytes_max(fidelity: Fidelity) -> usize {
 }
 
 /// Keys that tell of the engine's own bookkeeping, and nothing to a model.
-const HIDDEN: [&str; 6] =
-    ["graph.", "internal.", "current_node", "parallel.results", "last_response", "stack.steer"];
+const HIDDEN: [&str; 5] =
+    ["graph.", "internal.", "current_node", "parallel.results", "stack.steer"];
 
 /// The text that goes before a stage's prompt. At `full` fidelity the conversation itself is carried
-/// over, and only what a manager says is added.
+/// over, and only what a manager says is added; whoever begins a conversation asks for another.
 pub fn preamble(state: &State, branch: &Branch, fidelity: Fidelity) -> String {
     let graph = state.graph_of(branch);
     let context = state.context_of(branch);
@@ -51,9 +51,6 @@ pub fn preamble(state: &State, branch: &Branch, fidelity: Fidelity) -> String {
         Fidelity::SummaryHigh => {
             list_stages(&mut text, &stages, usize::MAX, 1_000);
             list_context(&mut text, context, 1_000);
-            if let Some(response) = context.get("last_response") {
-                text.push_str(&format!("Last response: {response}\n"));
-            }
         }
     }
     cut(&mut text, bytes_max(fidelity));

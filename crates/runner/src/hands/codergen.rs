@@ -24,7 +24,11 @@ const TEMPERATURE: f64 = 0.2;
 impl PipelineHands {
     pub(super) fn codergen(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
         let (fidelity, thread) = session(job.state, &job.id.branch, job.stage);
-        let before = preamble(job.state, &job.id.branch, fidelity);
+        // The first stage of a conversation has nothing to go on with.
+        let is_turn = fidelity == Fidelity::Full && self.has_turns(&thread);
+        let told_at =
+            if is_turn || fidelity != Fidelity::Full { fidelity } else { Fidelity::Compact };
+        let before = preamble(job.state, &job.id.branch, told_at);
         let between = if before.is_empty() { "" } else { "\n" };
         let prompt = format!("{before}{between}{}", job.stage.instruction());
         let Some(model) = &self.model else {
@@ -39,8 +43,7 @@ impl PipelineHands {
         let response = match self.performed_before(job)? {
             Some(response) => response,
             None => {
-                let mut messages =
-                    if fidelity == Fidelity::Full { self.turns(&thread)? } else { Vec::new() };
+                let mut messages = if is_turn { self.turns(&thread)? } else { Vec::new() };
                 messages.push(Message { role: Role::User, text: prompt.clone() });
                 match self.call(job, model.as_ref(), messages)? {
                     Ok((text, cost)) => {
@@ -105,6 +108,10 @@ impl PipelineHands {
             }
             Err(error) => Err(HandError::Failed(error.to_string())),
         }
+    }
+
+    fn has_turns(&self, thread: &str) -> bool {
+        self.memory().threads.get(thread).is_some_and(|turns| !turns.is_empty())
     }
 
     /// The conversation of a thread so far. It is on the ledger, so that a resumed run goes on with
