@@ -2,6 +2,7 @@
 
 mod common;
 mod crash;
+mod drawing;
 mod kills;
 mod line;
 mod pipeline;
