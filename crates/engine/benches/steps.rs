@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::{RunId, Timestamp};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use engine::{Action, Input, Outcome, RunLimits, State, Status, apply, decide, pending};
+use engine::{Action, Event, Input, Outcome, RunLimits, State, Status, apply, decide, pending};
 use pipeline::Graph;
 use simulator::{linear, looping, start};
 
@@ -69,5 +69,39 @@ fn steps(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, steps);
+/// Events of a looping run as a ledger has them, read and applied: what resuming costs besides
+/// reading the ledger.
+fn replay(criterion: &mut Criterion) {
+    let mut state = started(looping());
+    let mut stored = Vec::new();
+    for status in [Status::Success, Status::Fail].into_iter().cycle().take(INPUTS as usize) {
+        let Some(Action::Perform { id, .. }) = pending(&state).into_iter().next() else { break };
+        let input = Input::Finished { action: id, outcome: Outcome::new(status, "done") };
+        let events = decide(&state, &input, Timestamp(1_000)).expect("the input fits");
+        for event in &events {
+            apply(&mut state, event);
+            stored.push((event.name(), event.version(), event.to_body()));
+        }
+    }
+    let mut group = criterion.benchmark_group("replay");
+    group.throughput(Throughput::Elements(stored.len() as u64));
+    group.bench_function("loop", |bencher| {
+        bencher.iter_batched(
+            || started(looping()),
+            |mut state| {
+                for (name, version, body) in &stored {
+                    apply(
+                        &mut state,
+                        &Event::from_body(name, *version, body).expect("it was written"),
+                    );
+                }
+                state
+            },
+            criterion::BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, steps, replay);
 criterion_main!(benches);

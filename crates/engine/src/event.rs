@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{Branch, Digest, StageId, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::de::value::MapDeserializer;
+use serde::de::{Deserializer, IntoDeserializer, Visitor};
+use serde::{Deserialize, Serialize, forward_to_deserialize_any};
+use serde_json::Value;
 
 use crate::{Ending, Outcome, Question, RunLimits, Status};
 
@@ -282,8 +284,41 @@ impl Event {
         if !(1..=2).contains(&version) || !Self::NAMES.contains(&name) {
             return Err(UnknownEvent::Name { name: name.to_owned(), version });
         }
-        serde_json::from_value(json!({ "name": name, "body": body }))
+        let parts = [("name", Part::Name(name)), ("body", Part::Body(body))];
+        Self::deserialize(MapDeserializer::new(parts.into_iter()))
             .map_err(|source| UnknownEvent::Body { name: name.to_owned(), version, source })
+    }
+}
+
+/// A name and a body as the two halves of one event, without a copy of either: a resumed run reads
+/// all of its events.
+#[derive(Clone, Copy)]
+enum Part<'v> {
+    Name(&'v str),
+    Body(&'v Value),
+}
+
+impl<'v> IntoDeserializer<'v, serde_json::Error> for Part<'v> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'v> Deserializer<'v> for Part<'v> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Self::Name(name) => visitor.visit_borrowed_str(name),
+            Self::Body(body) => body.deserialize_any(visitor),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
