@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{Branch, Digest, StageId, Timestamp};
-use serde::de::value::MapDeserializer;
+use serde::de::value::{BorrowedStrDeserializer, MapDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::{Deserialize, Serialize, forward_to_deserialize_any};
 use serde_json::Value;
@@ -293,12 +293,12 @@ impl Event {
 /// A name and a body as the two halves of one event, without a copy of either: a resumed run reads
 /// all of its events.
 #[derive(Clone, Copy)]
-enum Part<'v> {
-    Name(&'v str),
-    Body(&'v Value),
+enum Part<'de> {
+    Name(&'de str),
+    Body(&'de Value),
 }
 
-impl<'v> IntoDeserializer<'v, serde_json::Error> for Part<'v> {
+impl<'de> IntoDeserializer<'de, serde_json::Error> for Part<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -306,19 +306,33 @@ impl<'v> IntoDeserializer<'v, serde_json::Error> for Part<'v> {
     }
 }
 
-impl<'v> Deserializer<'v> for Part<'v> {
+impl<'de> Deserializer<'de> for Part<'de> {
     type Error = serde_json::Error;
 
-    fn deserialize_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         match self {
             Self::Name(name) => visitor.visit_borrowed_str(name),
             Self::Body(body) => body.deserialize_any(visitor),
         }
     }
 
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match self {
+            Self::Name(text) => {
+                BorrowedStrDeserializer::new(text).deserialize_enum(name, variants, visitor)
+            }
+            Self::Body(body) => body.deserialize_enum(name, variants, visitor),
+        }
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
-        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
