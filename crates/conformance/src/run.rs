@@ -41,7 +41,7 @@ pub(crate) fn run(file: &Path, options: &Options) -> Result<Value, Failure> {
     let new =
         NewRun { file: &shown, source: &source, graph: &graph, workdir: &workdir, seed: SEED };
     let handlers = BTreeMap::new();
-    let with = SoloOptions { model, sandbox, handlers, watcher: Arc::new(Nobody) };
+    let with = SoloOptions { models: model.into(), sandbox, handlers, watcher: Arc::new(Nobody) };
     let failed = |error: &dyn std::error::Error| Failure::new(base::chain(error));
     let mut solo = Solo::start(None, &new, with).map_err(|error| failed(&error))?;
     let driven = solo.drive(Some(&AutoApprove), &Cancel::default());

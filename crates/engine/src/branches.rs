@@ -12,7 +12,7 @@ use pipeline::{Join, OnFailure};
 use serde::{Deserialize, Serialize};
 
 use crate::draft::Draft;
-use crate::guard::{CONTEXT_VALUE_BYTES_MAX, shorten};
+use crate::guard::{BUILD, CONTEXT_VALUE_BYTES_MAX, shorten};
 use crate::lane::{Lane, Recent, STEER, Stand, is_recorded};
 use crate::plan::Role;
 use crate::state::State;
@@ -38,7 +38,7 @@ const CARRIED_BYTES_MAX: usize = 4 * 1024;
 /// What a branch leaves to whoever takes it: the build that it made, and work items (5.1). All else
 /// that it wrote stays in it.
 fn is_carried(key: &str) -> bool {
-    key == "tree" || key.starts_with("work.")
+    key == BUILD || key.starts_with("work.")
 }
 
 /// What one branch came to.

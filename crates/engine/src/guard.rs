@@ -34,6 +34,9 @@ pub(crate) const EXACT_MAX: u64 = (1 << 53) - 1;
 const ENGINE: [&str; 5] = ["graph.", "human.gate.", "internal.", "parallel.", "stack."];
 const FACTORY: &str = "factory.";
 
+/// Where the build of a run's branch stands: who makes builds writes it, and nobody else.
+pub(crate) const BUILD: &str = "tree";
+
 /// What a build has proved; it says nothing of a later build.
 pub(crate) const LEVEL: &str = "factory.level";
 pub(crate) const LEVEL_REASON: &str = "factory.level_reason";
@@ -80,6 +83,9 @@ fn may_write(handler: &Handler, key: &str) -> bool {
     let mut bare = key;
     while let Some(rest) = bare.strip_prefix("context.") {
         bare = rest;
+    }
+    if bare == BUILD && *handler != Handler::Agent {
+        return false;
     }
     if *handler == Handler::FanIn {
         // A judge names a candidate and nothing else.
@@ -134,8 +140,10 @@ mod tests {
 
     #[test]
     fn ordinary_keys_are_kept() {
-        let keys = [("factory", "x"), ("last_response", "x"), ("context.flag", "true")];
+        let keys =
+            [("factory", "x"), ("last_response", "x"), ("context.flag", "true"), ("tree", "")];
         assert!(refused(Handler::Agent, &keys, 0).is_empty());
+        assert_eq!(refused(Handler::Tool, &keys, 0), ["tree"]);
     }
 
     #[test]

@@ -23,7 +23,10 @@ pub mod judge {
 pub use driver::{DriveError, HandError, Hands, Stand, drive, outcome, step};
 pub use export::{ExportError, export};
 pub use files::beside;
-pub use hands::{CustomHandler, HandlerFunction, PipelineHands, STAGE_PERFORMED, StagePerformed};
+pub use hands::{
+    CustomHandler, HandlerFunction, Job, Models, PipelineHands, STAGE_PERFORMED, StageModels,
+    StagePerformed, ToolDone, Tools, record as record_stage,
+};
 pub use interview::{
     AutoApprove, Callback, Console, Declined, Interviewer, Queue, RecordedAnswers, Reply,
 };

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use base::{Digest, RunId};
 use engine::{Event, Input, RunLimits, State, apply};
 use ledger::{Entry, KeyError, Ledger, LedgerError, LedgerKey};
-use model::Model;
 use pipeline::Graph;
 use sandbox::{Cancel, Sandbox};
 use serde::{Deserialize, Serialize};
 
 use crate::driver::{self, DriveError, Stand};
-use crate::hands::{CustomHandler, PipelineHands};
+use crate::hands::{CustomHandler, Models, PipelineHands};
 use crate::interview::Interviewer;
 use crate::recorder::{Observation, Recorder, now};
 use crate::watch::Watcher;
@@ -47,8 +46,7 @@ pub struct PipelineOpened {
 
 /// How to perform the run of a pipeline.
 pub struct SoloOptions {
-    /// None simulates.
-    pub model: Option<Arc<dyn Model>>,
+    pub models: Models,
     pub sandbox: Option<Sandbox>,
     pub handlers: BTreeMap<String, CustomHandler>,
     pub watcher: Arc<dyn Watcher>,
@@ -109,7 +107,7 @@ impl Solo {
             file: opened.file.to_owned(),
             source: ledger.put_body(opened.source.as_bytes())?,
             graph: ledger.put_body(&graph)?,
-            model: options.model.as_ref().map(|model| model.name().to_owned()),
+            model: options.models.default.as_ref().map(|model| model.name().to_owned()),
             workdir: opened.workdir.to_owned(),
             seed: opened.seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -124,9 +122,9 @@ impl Solo {
         })?;
         let mut state = State::new(run, Arc::new(opened.graph.clone()));
         driver::step(&mut state, &recorder, &start_of(&body))?;
-        let (model, sandbox, handlers) = (options.model, options.sandbox, options.handlers);
+        let (models, sandbox, handlers) = (options.models, options.sandbox, options.handlers);
         let workdir = body.workdir.clone();
-        let hands = PipelineHands::new(model, sandbox, handlers, workdir, recorder.clone(), &[]);
+        let hands = PipelineHands::new(models, sandbox, handlers, workdir, recorder.clone(), &[]);
         Ok(Self { state, recorder, hands, opened: body })
     }
 
@@ -171,10 +169,10 @@ impl Solo {
             let away_since = entries.last().map_or_else(now, |entry| entry.record.time);
             driver::step(&mut state, &recorder, &Input::Resumed { away_since })?;
         }
-        let (model, sandbox, handlers) = (options.model, options.sandbox, options.handlers);
+        let (models, sandbox, handlers) = (options.models, options.sandbox, options.handlers);
         let workdir = opened.workdir.clone();
         let hands =
-            PipelineHands::new(model, sandbox, handlers, workdir, recorder.clone(), &entries);
+            PipelineHands::new(models, sandbox, handlers, workdir, recorder.clone(), &entries);
         Ok(Self { state, recorder, hands, opened })
     }
 

@@ -31,7 +31,7 @@ impl PipelineHands {
         let before = preamble(job.state, &job.id.branch, told_at);
         let between = if before.is_empty() { "" } else { "\n" };
         let prompt = format!("{before}{between}{}", job.stage.instruction());
-        let Some(model) = &self.model else {
+        let Some(model) = self.models.of(job)? else {
             let done = self.simulated(job);
             let response = done.context.get("last_response").map_or("", String::as_str);
             if self.performed_before(job)?.is_none() {

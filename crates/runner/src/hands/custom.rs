@@ -38,7 +38,7 @@ impl PipelineHands {
             }
             CustomHandler::Command(command) => command,
         };
-        let Some(sandbox) = &self.sandbox else {
+        let Some(tools) = self.tools() else {
             let mut failed = outcome(Status::Fail, "a handler's command needs the sandbox");
             failed.permanent = true;
             return Ok(failed);
@@ -52,7 +52,7 @@ impl PipelineHands {
             "prompt": job.stage.instruction(),
             "context": context,
         });
-        let ran = self.run(sandbox, job, command, told.to_string().into_bytes())?;
+        let ran = tools.run(job, command, told.to_string().into_bytes())?;
         let said = format!("{}{}", ran.stdout, ran.stderr);
         self.record(job, None, (&told.to_string(), &said), Vec::new())?;
         Ok(came_to(&ran, command))

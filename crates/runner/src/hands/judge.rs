@@ -30,7 +30,7 @@ impl PipelineHands {
         let Some(prompt) = question(job.stage.instruction(), &candidates) else {
             return Ok(nobody());
         };
-        let Some(model) = &self.model else {
+        let Some(model) = self.models.of(job)? else {
             let first = candidates.iter().find(|candidate| candidate.outcome != Status::Fail);
             return Ok(first.map_or_else(nobody, |first| named(&first.id, "simulated judgement")));
         };

@@ -12,6 +12,7 @@ mod tool;
 
 pub use custom::{CustomHandler, HandlerFunction};
 pub use judge::{nobody, question, verdict};
+pub use tool::{ToolDone, Tools};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::{ActionId, Digest};
 use engine::{Outcome, State, Status};
-use ledger::Entry;
+use ledger::{Entry, LedgerError};
 use model::Model;
 use pipeline::{Handler, Stage};
 use sandbox::{Cancel, Sandbox};
@@ -46,10 +47,46 @@ pub struct StagePerformed {
     pub hooks: Vec<String>,
 }
 
+/// Opens the model that a stage names, as `provider/model`; or says why it cannot.
+pub type StageModels = dyn Fn(&str) -> Result<Arc<dyn Model>, String> + Send + Sync;
+
+/// Who answers agents and judges.
+#[derive(Default)]
+pub struct Models {
+    /// Of stages that name none; none simulates them.
+    pub default: Option<Arc<dyn Model>>,
+    /// Where stages have the model that they name (`llm_provider`, `llm_model`; section 8).
+    pub of_stage: Option<Box<StageModels>>,
+}
+
+/// One model for all stages, or none.
+impl From<Option<Arc<dyn Model>>> for Models {
+    fn from(default: Option<Arc<dyn Model>>) -> Self {
+        Self { default, of_stage: None }
+    }
+}
+
+impl Models {
+    /// The model of one stage; none simulates it.
+    fn of(&self, job: &Job<'_>) -> Result<Option<Arc<dyn Model>>, HandError> {
+        let (Some(open), Some(model)) = (&self.of_stage, job.text("llm_model")) else {
+            return Ok(self.default.clone());
+        };
+        let name = match job.text("llm_provider") {
+            Some(provider) if !model.contains('/') => format!("{provider}/{model}"),
+            _ => model,
+        };
+        open(&name).map(Some).map_err(HandError::Failed)
+    }
+
+    fn is_none(&self) -> bool {
+        self.default.is_none() && self.of_stage.is_none()
+    }
+}
+
 /// Performs stages of one run.
 pub struct PipelineHands {
-    /// None simulates.
-    pub model: Option<Arc<dyn Model>>,
+    pub models: Models,
     /// For tools; without one they are simulated too.
     pub sandbox: Option<Sandbox>,
     /// Where tools work.
@@ -85,11 +122,12 @@ impl Memory {
 }
 
 /// One action to perform, with what it may look at.
-struct Job<'a> {
-    id: &'a ActionId,
-    stage: &'a Stage,
-    state: &'a State,
-    cancel: &'a Cancel,
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    pub id: &'a ActionId,
+    pub stage: &'a Stage,
+    pub state: &'a State,
+    pub cancel: &'a Cancel,
 }
 
 impl Job<'_> {
@@ -137,7 +175,7 @@ impl Hands for PipelineHands {
 impl PipelineHands {
     /// A stage that only a factory can perform.
     fn factory(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
-        if self.model.is_none() {
+        if self.models.is_none() {
             return Ok(self.simulated(job));
         }
         let mut refused = outcome(
@@ -154,7 +192,7 @@ impl PipelineHands {
 
     /// Hands of a run of which the ledger has these entries already. `folder` is where tools work.
     pub fn new(
-        model: Option<Arc<dyn Model>>,
+        models: Models,
         sandbox: Option<Sandbox>,
         handlers: BTreeMap<String, CustomHandler>,
         workdir: PathBuf,
@@ -169,7 +207,7 @@ impl PipelineHands {
                 memory.note(performed);
             }
         }
-        Self { model, sandbox, workdir, handlers, recorder, memory: Mutex::new(memory) }
+        Self { models, sandbox, workdir, handlers, recorder, memory: Mutex::new(memory) }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -184,16 +222,7 @@ impl PipelineHands {
         (prompt, response): (&str, &str),
         hooks: Vec<String>,
     ) -> Result<(), HandError> {
-        let ledger = &self.recorder.ledger;
-        let prompt = ledger.put_body(prompt.as_bytes())?;
-        let response = ledger.put_body(response.as_bytes())?;
-        let performed = StagePerformed { action: job.id.clone(), thread, prompt, response, hooks };
-        self.recorder.observe(Observation {
-            actor: format!("stage:{}", job.stage.id),
-            name: STAGE_PERFORMED,
-            body: serde_json::to_value(&performed).expect("what was performed has a JSON form"),
-            bodies: vec![prompt, response],
-        })?;
+        let performed = record(&self.recorder, job.id, thread, (prompt, response), hooks)?;
         self.memory().note(performed);
         Ok(())
     }
@@ -204,4 +233,27 @@ impl PipelineHands {
         let text = self.recorder.ledger.body(&digest)?;
         Ok(Some(String::from_utf8_lossy(&text).into_owned()))
     }
+}
+
+/// Records what a stage was told and what came of it.
+///
+/// # Errors
+/// When it could not be made durable.
+pub fn record(
+    recorder: &Recorder,
+    action: &ActionId,
+    thread: Option<String>,
+    (prompt, response): (&str, &str),
+    hooks: Vec<String>,
+) -> Result<StagePerformed, LedgerError> {
+    let prompt = recorder.ledger.put_body(prompt.as_bytes())?;
+    let response = recorder.ledger.put_body(response.as_bytes())?;
+    let performed = StagePerformed { action: action.clone(), thread, prompt, response, hooks };
+    recorder.observe(Observation {
+        actor: format!("stage:{}", action.stage),
+        name: STAGE_PERFORMED,
+        body: serde_json::to_value(&performed).expect("what was performed has a JSON form"),
+        bodies: vec![prompt, response],
+    })?;
+    Ok(performed)
 }

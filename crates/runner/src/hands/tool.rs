@@ -36,53 +36,67 @@ pub(super) struct Ran {
     pub status: Option<String>,
 }
 
-impl PipelineHands {
-    pub(super) fn tool(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
+/// Where shell commands of a run's stages work: a folder that they see as `/work`.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
+    pub sandbox: &'a Sandbox,
+    pub workdir: &'a Path,
+}
+
+/// A tool stage that was performed.
+pub struct ToolDone {
+    pub outcome: Outcome,
+    pub command: String,
+    /// What it printed.
+    pub said: String,
+    /// What hooks around it did.
+    pub hooks: Vec<String>,
+}
+
+impl Tools<'_> {
+    /// Performs a tool stage: its `tool_command`, with the hooks around it.
+    ///
+    /// # Errors
+    /// When it was cancelled or the sandbox is unfit; a command that fails is an outcome.
+    pub fn perform(&self, job: &Job<'_>) -> Result<ToolDone, HandError> {
         let Some(command) = job.text("tool_command") else {
-            let mut failed = outcome(Status::Fail, "no tool_command specified");
-            failed.permanent = true;
-            return Ok(failed);
+            let mut outcome = outcome(Status::Fail, "no tool_command specified");
+            outcome.permanent = true;
+            let (command, said) = (String::new(), String::new());
+            return Ok(ToolDone { outcome, command, said, hooks: Vec::new() });
         };
-        let Some(sandbox) = &self.sandbox else { return Ok(self.simulated(job)) };
         let mut hooks = Vec::new();
         let told = serde_json::json!({ "stage": job.stage.id, "tool_command": command });
         if let Some(pre) = job.text("tool_hooks.pre") {
-            let ran = self.run(sandbox, job, &pre, told.to_string().into_bytes())?;
+            let ran = self.run(job, &pre, told.to_string().into_bytes())?;
             hooks.push(format!("pre: {}", ended(&ran)));
             if ran.exit != Exit::Code(0) {
-                self.record(job, None, (&command, ""), hooks)?;
-                return Ok(outcome(
-                    Status::Skipped,
-                    format!("its pre-hook refused: {}", ended(&ran)),
-                ));
+                let refused = format!("its pre-hook refused: {}", ended(&ran));
+                let outcome = outcome(Status::Skipped, refused);
+                return Ok(ToolDone { outcome, command, said: String::new(), hooks });
             }
         }
-        let ran = self.run(sandbox, job, &command, Vec::new())?;
+        let ran = self.run(job, &command, Vec::new())?;
         if let Some(post) = job.text("tool_hooks.post") {
             let mut told = told;
             told["exit"] = ended(&ran).into();
             told["output"] = tail(&ran.stdout).into();
-            let after = self.run(sandbox, job, &post, told.to_string().into_bytes())?;
+            let after = self.run(job, &post, told.to_string().into_bytes())?;
             // A post-hook cannot undo what was done: it is only told of.
             hooks.push(format!("post: {}", ended(&after)));
         }
         let said = format!("{}{}", ran.stdout, ran.stderr);
-        if !said.is_empty() || !hooks.is_empty() {
-            self.record(job, None, (&command, &said), hooks)?;
-        }
-        Ok(came_to(&ran, &command))
+        Ok(ToolDone { outcome: came_to(&ran, &command), command, said, hooks })
     }
 
     /// Runs a shell command as the stage would.
     pub(super) fn run(
         &self,
-        sandbox: &Sandbox,
         job: &Job<'_>,
         command: &str,
         stdin: Vec<u8>,
     ) -> Result<Ran, HandError> {
-        let dir = tempfile::Builder::new().prefix("dark-stage-").tempdir();
-        let dir = dir?;
+        let dir = tempfile::Builder::new().prefix("dark-stage-").tempdir()?;
         let mount = |host: &Path, inside: &str| Mount {
             host: host.to_owned(),
             inside: inside.into(),
@@ -94,7 +108,7 @@ impl PipelineHands {
             cwd: WORK.into(),
             env: environment(job),
             stdin,
-            mounts: vec![mount(&self.workdir, WORK), mount(dir.path(), STAGE)],
+            mounts: vec![mount(self.workdir, WORK), mount(dir.path(), STAGE)],
             limits: Limits {
                 wall,
                 cpu: wall * 2,
@@ -104,7 +118,7 @@ impl PipelineHands {
                 output_bytes: 8 << 20,
             },
         };
-        let done = sandbox.run(&command, job.cancel)?;
+        let done = self.sandbox.run(&command, job.cancel)?;
         if done.exit == Exit::Cancelled {
             return Err(HandError::Cancelled);
         }
@@ -114,6 +128,22 @@ impl PipelineHands {
             stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
             status: read_status(&dir.path().join("status.json")),
         })
+    }
+}
+
+impl PipelineHands {
+    pub(super) fn tool(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
+        let Some(tools) = self.tools() else { return Ok(self.simulated(job)) };
+        let done = tools.perform(job)?;
+        if !done.said.is_empty() || !done.hooks.is_empty() {
+            self.record(job, None, (&done.command, &done.said), done.hooks)?;
+        }
+        Ok(done.outcome)
+    }
+
+    pub(super) fn tools(&self) -> Option<Tools<'_>> {
+        let workdir = &self.workdir;
+        self.sandbox.as_ref().map(|sandbox| Tools { sandbox, workdir })
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::{Ending, State};
+use model::Model;
 use runner::{
-    AutoApprove, Console, CustomHandler, Interviewer, NewRun, Solo, SoloError, SoloOptions, Stand,
+    AutoApprove, Console, CustomHandler, Interviewer, Models, NewRun, Solo, SoloError, SoloOptions,
+    StageModels, Stand,
 };
 use sandbox::{Choice, Sandbox};
 
@@ -32,6 +34,9 @@ pub(crate) struct Args {
     /// The model that performs agent stages [default: they are simulated]
     #[arg(long)]
     model: Option<String>,
+    /// Let each stage have the model that it names (llm_provider and llm_model, or by the stylesheet)
+    #[arg(long)]
+    stage_models: bool,
     /// Simulate tools too: nothing is done at all
     #[arg(long)]
     simulate: bool,
@@ -71,7 +76,10 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         })?;
         handlers.insert(name.to_owned(), CustomHandler::Command(command.to_owned()));
     }
-    let model = args.model.as_deref().map(|name| open_model(name, None)).transpose()?;
+    let models = Models {
+        default: args.model.as_deref().map(|name| open_model(name, None)).transpose()?,
+        of_stage: args.stage_models.then(stage_models),
+    };
     let sandbox = if args.simulate {
         None
     } else {
@@ -79,7 +87,7 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     };
     let terminal = Arc::new(Terminal::new(globals.json));
     let names: Vec<String> = handlers.keys().cloned().collect();
-    let options = SoloOptions { model, sandbox, handlers, watcher: terminal.clone() };
+    let options = SoloOptions { models, sandbox, handlers, watcher: terminal.clone() };
     let solo = open(globals, &args, &names, options);
     let mut solo = match solo {
         Ok(solo) => solo,
@@ -117,6 +125,20 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         Stand::Ended(Ending::Completed) => Answer::Fine,
         Stand::Ended(Ending::Held { .. }) | Stand::Waiting { .. } => Answer::Wanting,
         Stand::Ended(Ending::Cancelled { .. }) | Stand::Interrupted => Answer::Interrupted,
+    })
+}
+
+/// Opens each model once.
+fn stage_models() -> Box<StageModels> {
+    let opened: Mutex<BTreeMap<String, Arc<dyn Model>>> = Mutex::new(BTreeMap::new());
+    Box::new(move |name| {
+        let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = opened.get(name) {
+            return Ok(Arc::clone(model));
+        }
+        let model = open_model(name, None).map_err(|failure| failure.to_string())?;
+        opened.insert(name.to_owned(), Arc::clone(&model));
+        Ok(model)
     })
 }
 
