@@ -5,8 +5,25 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, in the order in which arrows may point: a room may use those before it.
 const LAYERS: &[&str] = &[
-    "base", "intent", "pipeline", "engine", "draw", "policy", "ledger", "model", "sandbox", "runner", "agent",
-    "twin", "scenario", "proof", "ship", "factory", "server", "cli",
+    "base",
+    "intent",
+    "pipeline",
+    "engine",
+    "draw",
+    "policy",
+    "ledger",
+    "model",
+    "sandbox",
+    "runner",
+    "agent",
+    "twin",
+    "scenario",
+    "proof",
+    "ship",
+    "factory",
+    "server",
+    "cli",
+    "conformance",
 ];
 
 /// Rooms that decide and never act: time, chance and the world reach them as arguments.
@@ -119,7 +136,7 @@ fn rooms(root: &Path) -> Vec<String> {
     rooms
 }
 
-fn sources(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_path_buf()];
     while let Some(dir) = open.pop() {
