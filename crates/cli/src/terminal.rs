@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base::{ActionId, Branch, MicroUsd, Spend, StageId};
@@ -28,6 +29,8 @@ pub(crate) struct Terminal {
     live: Option<ProgressBar>,
     /// What goes on, by attempt.
     now: Mutex<BTreeMap<String, Now>>,
+    /// Questions that a person is typing answers to: the live line must not write over them.
+    asking: AtomicUsize,
 }
 
 /// One attempt that goes on.
@@ -85,7 +88,7 @@ impl Terminal {
             bar.enable_steady_tick(TICK);
             bar
         });
-        Self { json, live, now: Mutex::new(BTreeMap::new()) }
+        Self { json, live, now: Mutex::new(BTreeMap::new()), asking: AtomicUsize::new(0) }
     }
 
     /// Takes the live line away: what is printed next stands for itself.
@@ -101,6 +104,23 @@ impl Terminal {
             None => println!("{text}"),
         }
         let _ = std::io::stdout().flush();
+    }
+
+    /// Keeps the live line away while a person is asked.
+    pub(crate) fn ask<T>(&self, ask: impl FnOnce() -> T) -> T {
+        self.asking.fetch_add(1, Ordering::SeqCst);
+        if let Some(bar) = &self.live {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+            // What was drawn last stays on the line otherwise.
+            eprint!("\r\x1b[2K");
+        }
+        let answer = ask();
+        if self.asking.fetch_sub(1, Ordering::SeqCst) == 1
+            && let Some(bar) = &self.live
+        {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        answer
     }
 
     fn redraw(&self, now: &BTreeMap<String, Now>) {

@@ -202,7 +202,8 @@ impl Draft {
             outcome.permanent = true;
             return self.finish(branch, outcome, Vec::new());
         }
-        let offered = step.ways.iter().filter(|way| !way.freeform);
+        let ways = step.ways.iter().enumerate();
+        let offered = ways.filter(|(n, _)| step.freeform_way != Some(*n)).map(|(_, way)| way);
         let question = Question {
             text: match step.label.trim() {
                 "" => "Select an option:".to_owned(),

@@ -5,13 +5,14 @@ use std::io::{BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::{Ending, State};
+use base::ActionId;
+use engine::{Ending, Question, State};
 use model::Model;
 use runner::{
-    AutoApprove, Console, CustomHandler, Interviewer, Models, NewRun, Solo, SoloError, SoloOptions,
-    StageModels, Stand,
+    AutoApprove, Console, CustomHandler, Interviewer, Models, NewRun, Reply, Solo, SoloError,
+    SoloOptions, StageModels, Stand,
 };
-use sandbox::{Choice, Sandbox};
+use sandbox::{Cancel, Choice, Sandbox};
 
 use super::answers::Answers;
 use crate::commands::{open_model, print_json};
@@ -97,7 +98,7 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         }
     };
     let answers = Answers::new(&args.answer);
-    let interviewer = interviewer(&args, globals);
+    let interviewer = interviewer(&args, globals, &terminal);
     let given: Option<&dyn Interviewer> = (!args.answer.is_empty()).then_some(&answers);
     let driven = solo.drive(given.or(interviewer.as_deref()), &cancel);
     terminal.finish();
@@ -197,7 +198,11 @@ fn failure(error: SoloError) -> Failure {
     }
 }
 
-fn interviewer(args: &Args, globals: &Globals) -> Option<Box<dyn Interviewer>> {
+fn interviewer(
+    args: &Args,
+    globals: &Globals,
+    terminal: &Arc<Terminal>,
+) -> Option<Box<dyn Interviewer>> {
     if args.auto_approve {
         return Some(Box::new(AutoApprove));
     }
@@ -205,9 +210,21 @@ fn interviewer(args: &Args, globals: &Globals) -> Option<Box<dyn Interviewer>> {
     (stdin.is_terminal() && !globals.json).then(|| {
         let by = std::env::var("USER").ok().filter(|user| !user.is_empty());
         let by = by.unwrap_or_else(|| "terminal".to_owned());
-        let out = Box::new(std::io::stdout());
-        Box::new(Console::new(BufReader::new(stdin), out, by)) as Box<dyn Interviewer>
+        let console = Console::new(BufReader::new(stdin), Box::new(std::io::stdout()), by);
+        Box::new(AtTerminal { console, terminal: Arc::clone(terminal) }) as Box<dyn Interviewer>
     })
+}
+
+/// Asks at the terminal that also shows how the run goes.
+struct AtTerminal {
+    console: Console,
+    terminal: Arc<Terminal>,
+}
+
+impl Interviewer for AtTerminal {
+    fn ask(&self, id: &ActionId, question: &Question, closed: &Cancel) -> Reply {
+        self.terminal.ask(|| self.console.ask(id, question, closed))
+    }
 }
 
 fn tell(state: &State, stand: &Stand, dir: Option<&Path>) {
