@@ -2,12 +2,13 @@
 //! in branches, retries, a manager's child, a person's answer, pauses and timeouts, with real tools in
 //! the real sandbox. Each story ends as it does undisturbed, and tells the same in every branch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use base::ActionId;
 use engine::{Action, State};
 use ledger::{Entry, Ledger, LedgerKey};
 use runner::Solo;
@@ -112,8 +113,7 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_it_never_was() {
         let story = tell(Some(seed), &mut kills);
         assert_eq!(story.state, undisturbed.state, "seed {seed}");
         assert_eq!(story.branches, undisturbed.branches, "seed {seed}");
-        let actions = |story: &Story| story.told.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(actions(&story), actions(&undisturbed), "seed {seed}");
+        assert!(story.told.keys().eq(undisturbed.told.keys()), "seed {seed}: {:?}", story.told);
         seed += 1;
     }
     let Kills { count, under_way, early } = kills;
@@ -130,7 +130,7 @@ fn tell(seed: Option<u64>, kills: &mut Kills) -> Story {
     let desk = Desk::new(&STORY.replace("TELL", TELL));
     desk.write("child.dot", &CHILD.replace("TELL", TELL));
     let mut random = Random(seed.unwrap_or(0));
-    let mut finished = Told::new();
+    let (mut finished, mut interrupted) = (Told::new(), Told::new());
     for life in 0..LIVES_MAX {
         let answered = seed.is_none() || random.below(2) == 0;
         let most = LIVES_MS_MAX[usize::from(random.below(3) > 0)];
@@ -149,7 +149,13 @@ fn tell(seed: Option<u64>, kills: &mut Kills) -> Story {
         };
         verify(&run, &format!("seed {seed:?}, life {life}"));
         let told = told(&desk);
-        for action in finished_actions(&entries) {
+        let started: BTreeSet<String> = actions(&entries, "stage.started").into_iter().collect();
+        for (action, count) in &told {
+            assert!(started.contains(action), "seed {seed:?}: the ledger knows of no `{action}`");
+            let most = 1 + interrupted.get(action).copied().unwrap_or(0);
+            assert!(*count <= most, "seed {seed:?}: `{action}` ran {count} times, {most} at most");
+        }
+        for action in actions(&entries, "stage.finished") {
             let count = told.get(&action).copied().unwrap_or(0);
             let known = *finished.entry(action.clone()).or_insert(count);
             assert_eq!(known, count, "seed {seed:?}: `{action}` ran again after it had finished");
@@ -157,7 +163,11 @@ fn tell(seed: Option<u64>, kills: &mut Kills) -> Story {
         let code = status.map(|status| status.code());
         if code.is_none() {
             kills.count += 1;
-            kills.under_way += usize::from(is_under_way(&state));
+            let under_way = under_way(&state);
+            kills.under_way += usize::from(!under_way.is_empty());
+            for action in under_way {
+                *interrupted.entry(action).or_default() += 1;
+            }
         }
         // A kill may hit between a run's end and the telling of it.
         if state.ending().is_some() && matches!(code, None | Some(Some(0))) {
@@ -221,8 +231,15 @@ fn verify(run: &Path, when: &str) {
     assert!(verified.is_ok(), "{when}: {}", verified.unwrap_err());
 }
 
-fn is_under_way(state: &State) -> bool {
-    engine::pending(state).iter().any(|action| matches!(action, Action::Perform { .. }))
+/// The tools that have begun and not ended, named as they name themselves.
+fn under_way(state: &State) -> Vec<String> {
+    let name = |id: &ActionId| format!("{}/{}/{}/{}", id.branch, id.stage, id.visit, id.attempt);
+    let pending = engine::pending(state);
+    let performed = pending.iter().filter_map(|action| match action {
+        Action::Perform { id, .. } => Some(name(id)),
+        _ => None,
+    });
+    performed.collect()
 }
 
 fn told(desk: &Desk) -> Told {
@@ -234,17 +251,17 @@ fn told(desk: &Desk) -> Told {
     told
 }
 
-/// The attempts that have finished, each once, named as tools name themselves.
-fn finished_actions(entries: &[Entry]) -> Vec<String> {
-    let mut finished = Vec::new();
-    for body in bodies(entries, "stage.finished") {
+/// The attempts of which there is such an event, each once, named as tools name themselves.
+fn actions(entries: &[Entry], event: &str) -> Vec<String> {
+    let mut actions = Vec::new();
+    for body in bodies(entries, event) {
         let branch = body["branch"].as_str().unwrap_or_default();
         let stage = body["stage"].as_str().unwrap();
         let action = format!("{branch}/{stage}/{}/{}", body["visit"], body["attempt"]);
-        assert!(!finished.contains(&action), "`{action}` finished twice");
-        finished.push(action);
+        assert!(!actions.contains(&action), "there are two `{event}` of `{action}`");
+        actions.push(action);
     }
-    finished
+    actions
 }
 
 fn bodies<'a>(entries: &'a [Entry], name: &'a str) -> impl Iterator<Item = &'a Value> {
