@@ -12,7 +12,7 @@ use simulator::{LIMITS, start, story};
 /// Words are `stage:status`, with `=value` behind it for a build and a flag that it writes, `@id` for
 /// a judgement; `stage:!choice` answers; `later` lets time pass until something is due. Gives the
 /// state and the story.
-pub fn play(dot: &str, script: &str) -> (State, String) {
+pub(crate) fn play(dot: &str, script: &str) -> (State, String) {
     let parsed = pipeline::parse("test.dot", dot);
     let graph = parsed.graph.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
     let mut state = State::new(RunId::new("run-1").unwrap(), Arc::new(graph));
@@ -42,12 +42,12 @@ pub fn play(dot: &str, script: &str) -> (State, String) {
 }
 
 /// The story alone.
-pub fn check(dot: &str, script: &str) -> String {
+pub(crate) fn check(dot: &str, script: &str) -> String {
     play(dot, script).1
 }
 
 /// How it ended, in a few words.
-pub fn ended(dot: &str, script: &str) -> String {
+pub(crate) fn ended(dot: &str, script: &str) -> String {
     let (state, told) = play(dot, script);
     match state.ending() {
         Some(Ending::Completed) => "completed".to_owned(),

@@ -3,10 +3,10 @@
 use base::Diagnostic;
 
 use super::Inspection;
-use crate::{Handler, Value};
 use crate::document::Subject;
 use crate::report::Report;
 use crate::resolve::CHILD_KEYS;
+use crate::{Handler, Value};
 
 /// A stage without a child can only fail. A child that cannot be used has been told about where it
 /// is named.
