@@ -63,7 +63,8 @@ impl Desk {
         let is_tool = |line: &String| {
             let entry: Value = serde_json::from_str(line).unwrap();
             let event = &entry["event"];
-            event["name"] == "stage.started" && event["body"]["stage"].as_str() > Some("tool")
+            let stage = event["body"]["stage"].as_str().unwrap_or_default();
+            event["name"] == "stage.started" && stage.starts_with("tool")
         };
         let started = lines.map_while(Result::ok).filter(is_tool).take(count).count();
         assert_eq!(started, count, "the run ended before its tools were at work");
