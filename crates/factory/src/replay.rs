@@ -20,7 +20,10 @@ use ship::{Commit, Git, GitError, Repository};
 
 use crate::answers::{ANSWER_SIGNED, AnswerSigned};
 use crate::factory::{FactoryError, Run, ledger_key};
-use crate::hands::{BUILD_MADE, BuildMade, Hands, MODEL_CALLED, ModelCalled, SHIP_LANDED, last};
+use crate::hands::{
+    BUILD_MADE, BuildMade, Hands, MODEL_CALLED, ModelCalled, SHIP_LANDED, SHIP_PREPARED,
+    ShipPrepared, last,
+};
 use crate::init::{Init, InitError, init};
 use crate::opening::{self, Opening};
 use crate::story::ending_in_words;
@@ -312,12 +315,21 @@ fn ended(ending: &Ending) -> String {
     }
 }
 
-/// The ending and the last tree, which is what must not differ.
+/// The ending, and the tree that was shipped; without a ship the last tree of each branch, since it is
+/// a matter of time which branch was the last.
 fn came_to(entries: &[Entry], stand: String) -> String {
-    let made = last::<BuildMade>(entries, BUILD_MADE, |_| true);
-    let tree = made.map_or_else(|| "no tree".to_owned(), |made| format!("tree {}", made.tree));
-    let shipped = entries.iter().any(|entry| entry.record.event.name == SHIP_LANDED);
-    format!("{stand}, {}{tree}", if shipped { "shipped " } else { "" })
+    if let Some(prepared) = last::<ShipPrepared>(entries, SHIP_PREPARED, |_| true) {
+        let shipped = entries.iter().any(|entry| entry.record.event.name == SHIP_LANDED);
+        return format!("{stand}, {}tree {}", if shipped { "shipped " } else { "" }, prepared.tree);
+    }
+    let mut trees = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.record.event.name == BUILD_MADE) {
+        if let Ok(made) = serde_json::from_value::<BuildMade>(entry.record.event.body.clone()) {
+            trees.insert(made.action.branch, made.tree);
+        }
+    }
+    let trees: Vec<String> = trees.into_values().map(|tree| format!("tree {tree}")).collect();
+    format!("{stand}, {}", if trees.is_empty() { "no tree".to_owned() } else { trees.join(", ") })
 }
 
 fn unreplayable(recording: &Recording, reason: &str) -> FactoryError {

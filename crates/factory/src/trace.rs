@@ -11,7 +11,8 @@ use ship::{Git, GitError};
 
 use crate::factory::{Factory, FactoryError};
 use crate::hands::{
-    BUILD_MADE, BuildMade, MODEL_CALLED, ModelCalled, SHIP_LANDED, ShipLanded, last,
+    BUILD_MADE, BuildMade, MODEL_CALLED, ModelCalled, SHIP_LANDED, SHIP_PREPARED, ShipLanded,
+    ShipPrepared, last,
 };
 use crate::opening::Opening;
 
@@ -176,7 +177,11 @@ fn trace_run(
     let loaded = opening.load(ledger).map_err(FactoryError::from)?;
     let landed = last::<ShipLanded>(&entries, SHIP_LANDED, |_| true);
     let commit = commit.or(landed.map(|landed| landed.commit));
-    let made = last::<BuildMade>(&entries, BUILD_MADE, |_| true);
+    // Of several builds it is the one that was shipped.
+    let prepared = last::<ShipPrepared>(&entries, SHIP_PREPARED, |_| true);
+    let is_shipped =
+        |made: &BuildMade| prepared.as_ref().is_none_or(|prepared| made.tree == prepared.tree);
+    let made = last::<BuildMade>(&entries, BUILD_MADE, is_shipped);
     let action = made.map(|made| made.action);
     let call = match &action {
         Some(action) => find_call(factory, &entries, action, line.as_ref())?,

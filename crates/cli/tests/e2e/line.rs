@@ -194,3 +194,42 @@ fn bad_input_is_named_with_its_place() {
     assert_eq!(told.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&told.stderr).contains("there is no git repository"));
 }
+
+/// Two builders side by side, of which the one with more visible checks passed is proven.
+const TWO: &str = r#"digraph two {
+    start [shape=Mdiamond]
+    exit [shape=Msquare]
+    both [shape=component]
+    first [prompt="FIRST"]
+    second [prompt="SECOND"]
+    better [shape=tripleoctagon]
+    look [shape=parallelogram, tool_command="sh double.sh 4 && test $DARK_STAGE = look"]
+    prove [type="factory.prove", goal_gate=true]
+    ship [type="factory.ship"]
+    start -> both
+    both -> first -> better
+    both -> second -> better
+    better -> look -> prove
+    prove -> ship [condition="outcome=success"]
+    ship -> exit
+}
+"#;
+
+#[test]
+fn of_two_builds_side_by_side_the_better_one_is_shipped_and_traced() {
+    let world = World::new(RIGHT, 5);
+    world.write("pipelines/two.dot", TWO);
+    let answer = |when: &str, program: &str| {
+        format!(
+            "[[answer]]\nwhen = \"{when}\"\nrepeat = true\ntexts = ['''\n```sh\n{program}```\n''']\n"
+        )
+    };
+    world.write("script.toml", &(answer("FIRST", "echo wrong\n") + &answer("SECOND", RIGHT)));
+    let run = ["run", "intents/double", "--model", "scripted:script.toml", "--seed", "7"];
+    let told = world.ok(&[&run[..], &["--pipeline", "pipelines/two.dot"]].concat());
+    assert!(told.contains("selected `second`"), "{told}");
+    assert_eq!(world.shipped(), 1);
+    let trace = world.json(&["--json", "trace", "double-1"]);
+    assert_eq!(trace["action"], "double-1/both.1.1.1/second/1/1");
+    assert_eq!(world.json(&["--json", "replay", "double-1"])["same"], true);
+}

@@ -13,7 +13,7 @@ pub(crate) use runner::{HandError, outcome};
 pub(crate) use agent::{BUILD_MADE, BuildMade, MODEL_CALLED, ModelCalled};
 pub(crate) use prove::{PROOF_MADE, ProofMade};
 pub(crate) use ship::last;
-pub(crate) use ship::{SHIP_LANDED, ShipLanded};
+pub(crate) use ship::{SHIP_LANDED, SHIP_PREPARED, ShipLanded, ShipPrepared};
 
 use std::path::PathBuf;
 use std::sync::Arc;

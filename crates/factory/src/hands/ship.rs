@@ -23,13 +23,13 @@ use crate::factory::ledger_key;
 use runner::{Observation, now};
 
 /// The entry that says which commit is about to land: written before any branch moves.
-pub(super) const SHIP_PREPARED: &str = "ship.prepared";
+pub(crate) const SHIP_PREPARED: &str = "ship.prepared";
 /// The entry that says that it did.
 pub(crate) const SHIP_LANDED: &str = "ship.landed";
 
 /// A commit that is about to land.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ShipPrepared {
+pub(crate) struct ShipPrepared {
     pub commit: String,
     pub parent: Option<String>,
     pub tree: String,
