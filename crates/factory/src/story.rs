@@ -1,7 +1,7 @@
 //! What the ledger tells of a run, for people: where it stands, what happened, its case.
 
-use base::RunId;
-use engine::{Ending, Event, Phase, Status};
+use base::{Branch, RunId, StageId};
+use engine::{Ending, Event, Phase, State, Status};
 use ledger::{Entry, Ledger};
 use serde::Serialize;
 
@@ -45,9 +45,11 @@ pub fn summary(ledger: &Ledger, run: &RunId) -> Result<Summary, FactoryError> {
         },
         (Some(ending @ Ending::Held { .. }), _) => ("held", ending_in_words(ending)),
         (Some(ending @ Ending::Cancelled { .. }), _) => ("cancelled", ending_in_words(ending)),
-        (None, Some(current)) => match current.phase {
-            Phase::Asking { question, .. } => ("waiting", question.text.clone()),
-            _ => ("open", format!("at {}; go on with: dark resume {run}", current.stage)),
+        (None, Some(current)) => match questions(&state) {
+            asked if asked.is_empty() => {
+                ("open", format!("at {}; go on with: dark resume {run}", current.stage))
+            }
+            asked => ("waiting", asked.join("; ")),
         },
         (None, None) => ("open", format!("not started; go on with: dark resume {run}")),
     };
@@ -63,6 +65,20 @@ pub fn summary(ledger: &Ledger, run: &RunId) -> Result<Summary, FactoryError> {
         spend: state.spend(),
         model_calls: named(&entries, MODEL_CALLED),
     })
+}
+
+/// What people are asked, in every branch.
+fn questions(state: &State) -> Vec<String> {
+    let asked = state.branches().filter_map(|current| match current.phase {
+        Phase::Asking { question } => Some(question.text.clone()),
+        _ => None,
+    });
+    asked.collect()
+}
+
+/// A branch in front of a stage's name, as `fan[1]/`; nothing for the main line.
+fn in_branch(branch: &Branch) -> String {
+    branch.forks().iter().map(|fork| format!("{}[{}]/", fork.stage, fork.index)).collect()
 }
 
 fn named(entries: &[Entry], name: &str) -> usize {
@@ -97,7 +113,7 @@ fn told(entry: &Entry) -> Option<String> {
     let text = |key: &str| stored.body[key].as_str().unwrap_or_default().to_owned();
     if let Ok(event) = Event::from_body(&stored.name, stored.version, &stored.body) {
         return match event {
-            Event::StageFinished { stage, visit, outcome, .. } => {
+            Event::StageFinished { branch, stage, visit, outcome, .. } => {
                 let how = match outcome.status {
                     Status::Success => "succeeded",
                     Status::PartialSuccess => "succeeded in part",
@@ -107,10 +123,15 @@ fn told(entry: &Entry) -> Option<String> {
                 };
                 let visit = if visit > 1 { format!(" (visit {visit})") } else { String::new() };
                 let note = outcome.note.lines().next().unwrap_or_default();
-                (!note.is_empty()).then(|| format!("{stage}{visit} {how}: {note}"))
+                let branch = in_branch(&branch);
+                (!note.is_empty()).then(|| format!("{branch}{stage}{visit} {how}: {note}"))
             }
             Event::QuestionAsked { question, .. } => Some(format!("asked: {}", question.text)),
             Event::QuestionAnswered { choice, by, .. } => Some(format!("{by} answered {choice}")),
+            Event::BranchesOpened { stage, to, .. } if to.len() > 1 => {
+                let to: Vec<&str> = to.iter().map(StageId::as_str).collect();
+                Some(format!("{stage} runs side by side: {}", to.join(", ")))
+            }
             Event::RunEnded { ending, .. } => Some(ending_in_words(&ending)),
             _ => None,
         };

@@ -134,8 +134,13 @@ impl Solo {
     /// When there is none, or it cannot be replayed.
     pub fn look(dir: &Path) -> Result<(State, Vec<Entry>), SoloError> {
         let ledger = Ledger::open_read_only(&dir.join(LEDGER))?;
-        let (run, opened, entries) = find(&ledger, dir)?;
-        Ok((replay(&ledger, dir, &run, &opened, &entries)?, entries))
+        let (run, opened) = find(&ledger, dir)?;
+        let mut state = fresh(&ledger, dir, &run, &opened)?;
+        let entries = ledger.run(&run)?;
+        for entry in &entries {
+            follow(&mut state, entry, dir)?;
+        }
+        Ok((state, entries))
     }
 
     /// Brings the run in `dir` back, exactly where it stood. With `source`, only if the pipeline is
@@ -153,20 +158,30 @@ impl Solo {
             return Err(SoloError::Empty(dir.to_owned()));
         }
         let ledger = open(dir)?;
-        let (run, opened, entries) = find(&ledger, dir)?;
+        let (run, opened) = find(&ledger, dir)?;
         if let Some((file, source)) = source
             && Digest::of(source) != opened.source
         {
             return Err(SoloError::Edited { file: file.to_owned(), dir: dir.to_owned() });
         }
-        let mut state = replay(&ledger, dir, &run, &opened, &entries)?;
+        let mut state = fresh(&ledger, dir, &run, &opened)?;
+        // A long run is not held in memory: only what its hands must know of it.
+        let (mut performed, mut away_since) = (Vec::new(), None);
+        for entry in ledger.run_entries(&run) {
+            let entry = entry?;
+            follow(&mut state, &entry, dir)?;
+            away_since = Some(entry.record.time);
+            if entry.record.event.name == STAGE_PERFORMED {
+                performed.push(entry);
+            }
+        }
         let watcher = options.watcher;
         let recorder = Recorder { ledger, run, requirements: Vec::new(), watcher };
         if !state.is_started() {
             driver::step(&mut state, &recorder, &start_of(&opened))?;
         } else if state.ending().is_none() {
             // Nobody could act while nobody was there: that time is not charged to the run.
-            let away_since = entries.last().map_or_else(now, |entry| entry.record.time);
+            let away_since = away_since.unwrap_or_else(now);
             driver::step(&mut state, &recorder, &Input::Resumed { away_since })?;
         }
         let (models, sandbox, handlers) = (options.models, options.sandbox, options.handlers);
@@ -216,34 +231,36 @@ fn start_of(opened: &PipelineOpened) -> Input {
     Input::Start { intent: opened.source, graph: opened.graph, seed: opened.seed, limits }
 }
 
-fn find(ledger: &Ledger, dir: &Path) -> Result<(RunId, PipelineOpened, Vec<Entry>), SoloError> {
+fn find(ledger: &Ledger, dir: &Path) -> Result<(RunId, PipelineOpened), SoloError> {
     let empty = || SoloError::Empty(dir.to_owned());
     let run = ledger.runs()?.into_iter().next().ok_or_else(empty)?;
-    let entries = ledger.run(&run)?;
-    let first = entries.iter().find(|entry| entry.record.event.name == PIPELINE_OPENED);
-    let body = first.map(|entry| entry.record.event.body.clone()).ok_or_else(empty)?;
-    let opened = serde_json::from_value(body)
+    let first = ledger.run_entries(&run).named(PIPELINE_OPENED).next().ok_or_else(empty)??;
+    let opened = serde_json::from_value(first.record.event.body)
         .map_err(|error| unreplayable(dir, format!("its opening: {error}")))?;
-    Ok((run, opened, entries))
+    Ok((run, opened))
 }
 
-fn replay(
+/// The run before its first event.
+fn fresh(
     ledger: &Ledger,
     dir: &Path,
     run: &RunId,
     opened: &PipelineOpened,
-    entries: &[Entry],
 ) -> Result<State, SoloError> {
     let graph: Graph = serde_json::from_slice(&ledger.body(&opened.graph)?)
         .map_err(|error| unreplayable(dir, format!("its graph: {error}")))?;
-    let mut state = State::new(run.clone(), Arc::new(graph));
-    for entry in entries.iter().filter(|entry| entry.record.actor == "engine") {
+    Ok(State::new(run.clone(), Arc::new(graph)))
+}
+
+/// Applies an entry that is the engine's.
+fn follow(state: &mut State, entry: &Entry, dir: &Path) -> Result<(), SoloError> {
+    if entry.record.actor == "engine" {
         let stored = &entry.record.event;
         let event = Event::from_body(&stored.name, stored.version, &stored.body)
             .map_err(|error| unreplayable(dir, format!("entry {}: {error}", entry.sequence)))?;
-        apply(&mut state, &event);
+        apply(state, &event);
     }
-    Ok(state)
+    Ok(())
 }
 
 fn unreplayable(dir: &Path, reason: String) -> SoloError {

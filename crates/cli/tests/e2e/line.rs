@@ -231,5 +231,8 @@ fn of_two_builds_side_by_side_the_better_one_is_shipped_and_traced() {
     assert_eq!(world.shipped(), 1);
     let trace = world.json(&["--json", "trace", "double-1"]);
     assert_eq!(trace["action"], "double-1/both.1.1.1/second/1/1");
+    let story = world.ok(&["show", "double-1"]);
+    assert!(story.contains("both runs side by side: first, second"), "{story}");
+    assert!(story.contains("both[1]/second succeeded"), "{story}");
     assert_eq!(world.json(&["--json", "replay", "double-1"])["same"], true);
 }
