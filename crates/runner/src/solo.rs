@@ -12,7 +12,7 @@ use sandbox::{Cancel, Sandbox};
 use serde::{Deserialize, Serialize};
 
 use crate::driver::{self, DriveError, Stand};
-use crate::hands::{CustomHandler, Models, PipelineHands};
+use crate::hands::{CustomHandler, Models, PipelineHands, STAGE_PERFORMED};
 use crate::interview::Interviewer;
 use crate::recorder::{Observation, Recorder, now};
 use crate::watch::Watcher;
@@ -187,7 +187,7 @@ impl Solo {
         let (models, sandbox, handlers) = (options.models, options.sandbox, options.handlers);
         let workdir = opened.workdir.clone();
         let hands =
-            PipelineHands::new(models, sandbox, handlers, workdir, recorder.clone(), &entries);
+            PipelineHands::new(models, sandbox, handlers, workdir, recorder.clone(), &performed);
         Ok(Self { state, recorder, hands, opened })
     }
 
