@@ -10,11 +10,15 @@ pub(crate) fn measure() {
     let bare = median(21, || assert!(run(&["--version"])));
     println!("lint: `dark --version` takes {bare:.2} ms");
     for (stages, runs) in [(1_000, 21), (100_000, 5)] {
-        let file = dir.path().join(format!("{stages}.dot"));
-        std::fs::write(&file, source(stages)).expect("it can be written");
-        let file = file.to_str().expect("a temporary folder's name is text");
-        let took = median(runs, || assert!(run(&["pipeline", "lint", file])));
-        println!("lint: {stages} stages, the whole process: {took:.2} ms");
+        let sources =
+            [("in a line", crate::stages::source(stages)), ("with ways back", source(stages))];
+        for (shape, source) in sources {
+            let file = dir.path().join(format!("{stages}.dot"));
+            std::fs::write(&file, source).expect("it can be written");
+            let file = file.to_str().expect("a temporary folder's name is text");
+            let took = median(runs, || assert!(run(&["pipeline", "lint", file])));
+            println!("lint: {stages} stages {shape}, the whole process: {took:.2} ms");
+        }
     }
 }
 
@@ -22,7 +26,7 @@ fn run(args: &[&str]) -> bool {
     dark(args).stdout(Stdio::null()).status().expect("it starts").success()
 }
 
-/// A chain of stages with prompts, each with a way back to the one before.
+/// A chain of stages with prompts, each with a condition on the way to it and on a way back.
 fn source(stages: usize) -> String {
     let mut dot = String::from(
         "digraph big {\n    graph [goal=\"measure\", default_max_visits=4]\n    start [shape=Mdiamond]\n",

@@ -99,7 +99,8 @@ fn middle(times: &[Duration]) -> f64 {
     ms(times[times.len() / 2])
 }
 
-fn source(stages: usize) -> String {
+/// Tools in a line.
+pub(crate) fn source(stages: usize) -> String {
     let mut dot =
         String::from("digraph linear {\n start [shape=Mdiamond]\n exit [shape=Msquare]\n");
     for at in 0..stages {
