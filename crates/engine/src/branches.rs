@@ -278,26 +278,34 @@ impl Draft {
         };
         let mut outcome = Outcome::new(Status::Fail, refusal);
         outcome.permanent = true;
+        if step.role == Role::Parallel {
+            outcome.context = self.results(branch);
+        }
         self.finish(branch, outcome, Vec::new());
     }
 
     /// Ends a parallel stage whose branches have met.
     pub(crate) fn join(&mut self, branch: &Branch, (status, note): (Status, String)) {
+        let mut outcome = Outcome::new(status, note);
+        // What the branches were asked for is decided: trying again is for timeouts.
+        outcome.permanent = true;
+        outcome.context = self.results(branch);
+        self.finish(branch, outcome, Vec::new());
+    }
+
+    /// What a parallel stage writes of its branches: of those that have ended, what they came to.
+    pub(crate) fn results(&self, branch: &Branch) -> BTreeMap<String, String> {
         let candidates = self.state.candidates(branch);
         let count = |wanted: fn(Status) -> bool| {
             candidates.iter().filter(|candidate| wanted(candidate.outcome)).count().to_string()
         };
-        let mut outcome = Outcome::new(status, note);
-        // What the branches were asked for is decided: trying again is for timeouts.
-        outcome.permanent = true;
         let counts = [
             ("parallel.branch_count", self.state.children(branch).count().to_string()),
             (PASSED, count(|status| status != Status::Fail)),
             ("parallel.fail_count", count(|status| status == Status::Fail)),
         ];
-        outcome.context.extend(counts.map(|(key, value)| (key.to_owned(), value)));
-        outcome.context.insert(RESULTS.to_owned(), as_json(candidates));
-        self.finish(branch, outcome, Vec::new());
+        let counts = counts.map(|(key, value)| (key.to_owned(), value));
+        counts.into_iter().chain([(RESULTS.to_owned(), as_json(candidates))]).collect()
     }
 
     /// A fan-in without a prompt: the best by outcome, score and id (4.9).

@@ -228,8 +228,13 @@ impl Draft {
             }
             Stand::Started { deadline } | Stand::Forked { deadline } if timed_out(*deadline) => {
                 let timeout = step.timeout.unwrap_or_default();
-                let note = format!("timed out after {timeout:?}");
-                self.finish(branch, Outcome::new(Status::Retry, note), Vec::new());
+                let mut outcome =
+                    Outcome::new(Status::Retry, format!("timed out after {timeout:?}"));
+                if step.role == Role::Parallel {
+                    // Whoever takes the best must not find what other branches left before.
+                    outcome.context = self.results(branch);
+                }
+                self.finish(branch, outcome, Vec::new());
             }
             Stand::Watching { deadline, .. } if timed_out(*deadline) => {
                 let timeout = step.timeout.unwrap_or_default();

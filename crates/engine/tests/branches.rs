@@ -110,6 +110,21 @@ fn a_parallel_stage_that_takes_too_long_gives_its_branches_up_and_tries_again() 
     assert_snapshot!(check(&dot, "a:success later later b:success a:success"));
 }
 
+#[test]
+fn what_other_branches_left_before_is_nothing_to_choose_from_when_time_is_up() {
+    let dot = r#"digraph { start [shape=Mdiamond] f [shape=component] a b
+        j [shape=tripleoctagon] g [shape=component, timeout="5s" MORE] c d
+        k [shape=tripleoctagon] z e [shape=Msquare]
+        start -> f f -> a f -> b a -> j b -> j j -> g g -> c g -> d c -> k d -> k k -> z z -> e }"#;
+    assert_snapshot!(
+        ended(&dot.replace("MORE", ""), "a:success=x b:success=y later"),
+        @"held: stage `k` failed: no parallel results to evaluate"
+    );
+    let partial = dot.replace("MORE", ", allow_partial=true");
+    let (state, _) = play(&partial, "a:success=x b:success=y d:success=w later");
+    assert_eq!((state.context().get(BEST), state.context().get("tree")), (Some("d"), Some("w")));
+}
+
 /// Spec 4.9: with a prompt it is judged; a judgement never overrides a failure.
 #[test]
 fn a_judge_names_one_of_the_candidates_that_passed() {
