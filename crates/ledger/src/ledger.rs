@@ -86,20 +86,39 @@ impl Ledger {
     /// When a record cannot be stored as it is, names a body that was never put, or there are more
     /// than [`APPEND_RECORDS_MAX`]; when the disk is full or fails.
     pub fn append(&self, records: Vec<Record>) -> Result<Vec<Entry>, LedgerError> {
-        if records.len() > APPEND_RECORDS_MAX {
-            let (found, max) = (records.len(), APPEND_RECORDS_MAX);
-            return Err(LedgerError::TooMany { found, max });
+        self.append_with(&[], records)
+    }
+
+    /// [`Ledger::append`], and the bodies that the records name, in one: neither is there without the
+    /// other, and both cost one sync. Bodies that are there already stay as they are.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`] and [`Ledger::put_body`].
+    pub fn append_with(
+        &self,
+        bodies: &[&[u8]],
+        records: Vec<Record>,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let found = records.len().max(bodies.len());
+        if found > APPEND_RECORDS_MAX {
+            return Err(LedgerError::TooMany { found, max: APPEND_RECORDS_MAX });
         }
         if records.is_empty() {
             return Ok(Vec::new());
         }
+        let bodies = bodies.iter().map(|bytes| {
+            check_size(bytes)?;
+            Ok((Digest::of(bytes), bytes.to_vec()))
+        });
+        let bodies = bodies.collect::<Result<_, LedgerError>>()?;
         let prepare = |record: &Record| {
             let (bytes, bodies) = (record.prepare()?, record.bodies.clone());
             let (run, name) = (record.run.clone(), record.event.name.clone());
             Ok(Prepared { bytes, time: record.time, run, name, bodies })
         };
         let prepared = records.iter().map(prepare).collect::<Result<_, LedgerError>>()?;
-        let Done::Appended(first) = self.writer()?.perform(Job::Append(prepared))? else {
+        let job = Job::Append { bodies, records: prepared };
+        let Done::Appended(first) = self.writer()?.perform(job)? else {
             unreachable!("the writer answers an append with its place");
         };
         let entry = |(sequence, record)| Entry { sequence, record };
@@ -111,10 +130,7 @@ impl Ledger {
     /// # Errors
     /// When it is larger than [`BODY_BYTES_MAX`]; when the disk is full or fails.
     pub fn put_body(&self, bytes: &[u8]) -> Result<Digest, LedgerError> {
-        if bytes.len() > BODY_BYTES_MAX {
-            let (found, max) = (bytes.len(), BODY_BYTES_MAX);
-            return Err(LedgerError::BodyTooLarge { found, max });
-        }
+        check_size(bytes)?;
         let writer = self.writer()?;
         let digest = Digest::of(bytes);
         if !self.read(|rows| rows.has_body(&digest))? {
@@ -297,6 +313,14 @@ impl fmt::Debug for Ledger {
 
 fn in_range(asked: u64, len: u64) -> Result<(), LedgerError> {
     if asked > len { Err(LedgerError::OutOfRange { asked, len }) } else { Ok(()) }
+}
+
+fn check_size(bytes: &[u8]) -> Result<(), LedgerError> {
+    if bytes.len() > BODY_BYTES_MAX {
+        let (found, max) = (bytes.len(), BODY_BYTES_MAX);
+        return Err(LedgerError::BodyTooLarge { found, max });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

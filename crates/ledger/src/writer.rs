@@ -37,10 +37,20 @@ pub(crate) struct Prepared {
 
 /// What a caller wants written. Each is written whole or not at all.
 pub(crate) enum Job {
-    Append(Vec<Prepared>),
-    Body { digest: Digest, bytes: Vec<u8> },
+    /// Records, and bodies that they name; each body under its digest.
+    Append {
+        bodies: Vec<(Digest, Vec<u8>)>,
+        records: Vec<Prepared>,
+    },
+    Body {
+        digest: Digest,
+        bytes: Vec<u8>,
+    },
     Checkpoint,
-    Cosign { size: u64, signature: NoteSignature },
+    Cosign {
+        size: u64,
+        signature: NoteSignature,
+    },
 }
 
 /// What became of a job, once it is durable.
@@ -201,10 +211,9 @@ impl Group<'_> {
     /// Does one job. A refusal comes before the job's first row, so that it leaves none behind.
     fn perform(&mut self, job: &Job) -> Result<Answer, LedgerError> {
         match job {
-            Job::Append(records) => self.append(records),
+            Job::Append { bodies, records } => self.append(bodies, records),
             Job::Body { digest, bytes } => {
-                let sql = "INSERT OR IGNORE INTO bodies (digest, bytes) VALUES (?1, ?2)";
-                self.write(sql, params![digest.as_bytes(), bytes])?;
+                self.store_body(digest, bytes)?;
                 Ok(Ok(Done::Stored))
             }
             Job::Checkpoint => self.checkpoint(),
@@ -212,11 +221,24 @@ impl Group<'_> {
         }
     }
 
-    fn append(&mut self, records: &[Prepared]) -> Result<Answer, LedgerError> {
+    fn store_body(&self, digest: &Digest, bytes: &[u8]) -> Result<(), LedgerError> {
+        let sql = "INSERT OR IGNORE INTO bodies (digest, bytes) VALUES (?1, ?2)";
+        self.write(sql, params![digest.as_bytes(), bytes])
+    }
+
+    fn append(
+        &mut self,
+        bodies: &[(Digest, Vec<u8>)],
+        records: &[Prepared],
+    ) -> Result<Answer, LedgerError> {
+        let is_given = |digest| bodies.iter().any(|(given, _)| given == digest);
         for digest in records.iter().flat_map(|record| &record.bodies) {
-            if !self.rows.has_body(digest)? {
+            if !is_given(digest) && !self.rows.has_body(digest)? {
                 return Ok(Err(LedgerError::NoBody { digest: *digest }));
             }
+        }
+        for (digest, bytes) in bodies {
+            self.store_body(digest, bytes)?;
         }
         let first = self.frontier.size();
         for record in records {
@@ -310,7 +332,10 @@ fn gather(first: Request, queue: &Receiver<Request>) -> Vec<Request> {
 impl Job {
     fn bytes(&self) -> usize {
         match self {
-            Self::Append(records) => records.iter().map(|record| record.bytes.len()).sum(),
+            Self::Append { bodies, records } => {
+                let bodies = bodies.iter().map(|(_, bytes)| bytes.len());
+                bodies.chain(records.iter().map(|record| record.bytes.len())).sum()
+            }
             Self::Body { bytes, .. } => bytes.len(),
             Self::Checkpoint | Self::Cosign { .. } => 0,
         }

@@ -59,6 +59,26 @@ fn an_append_is_whole_or_nothing() {
 }
 
 #[test]
+fn an_append_brings_its_bodies_or_leaves_none() {
+    let ledger = Ledger::in_memory(key()).unwrap();
+    let named = |body: &[u8]| ledger::Record {
+        bodies: vec![Digest::of(body)],
+        ..record("slug-1", json!(null))
+    };
+    let refused = ledger.append_with(&[b"given"], vec![named(b"given"), named(b"not given")]);
+    assert!(matches!(refused, Err(LedgerError::NoBody { .. })));
+    assert!(ledger.body(&Digest::of("given")).is_err(), "a refusal leaves a body behind");
+    for _ in 0..2 {
+        ledger.append_with(&[b"given"], vec![named(b"given")]).unwrap();
+    }
+    assert_eq!(ledger.body(&Digest::of("given")).unwrap(), b"given");
+    assert_eq!(ledger.len().unwrap(), 2);
+    let large = vec![0; ledger::BODY_BYTES_MAX + 1];
+    let refused = ledger.append_with(&[&large], vec![named(&large)]);
+    assert!(matches!(refused, Err(LedgerError::BodyTooLarge { .. })));
+}
+
+#[test]
 fn bodies_are_kept_once_under_their_digest() {
     let dir = tempfile::tempdir().unwrap();
     let large = vec![0xa5; 3 << 20];

@@ -50,7 +50,7 @@ impl Recorder {
             };
             self.record(time, "engine".to_owned(), stored, Vec::new())
         });
-        self.append(records.collect())
+        self.append(&[], records.collect())
     }
 
     /// Records what a hand observed.
@@ -61,18 +61,31 @@ impl Recorder {
         self.observe_all(vec![observation])
     }
 
+    /// Records what a hand observed together with the bodies that it speaks of, in one commit.
+    ///
+    /// # Errors
+    /// When they could not be made durable.
+    pub fn observe_with(
+        &self,
+        bodies: &[&[u8]],
+        observation: Observation,
+    ) -> Result<(), LedgerError> {
+        self.append(bodies, vec![self.observed(now(), observation)])
+    }
+
     /// Records several observations in one commit.
     ///
     /// # Errors
     /// When they could not be made durable.
     pub fn observe_all(&self, observations: Vec<Observation>) -> Result<(), LedgerError> {
         let time = now();
-        let records = observations.into_iter().map(|observation| {
-            let event =
-                Event { name: observation.name.to_owned(), version: 1, body: observation.body };
-            self.record(time, observation.actor, event, observation.bodies)
-        });
-        self.append(records.collect())
+        let records = observations.into_iter().map(|one| self.observed(time, one));
+        self.append(&[], records.collect())
+    }
+
+    fn observed(&self, time: Timestamp, observation: Observation) -> Record {
+        let event = Event { name: observation.name.to_owned(), version: 1, body: observation.body };
+        self.record(time, observation.actor, event, observation.bodies)
     }
 
     /// Keeps a value's canonical JSON in the body store.
@@ -89,11 +102,11 @@ impl Recorder {
         Record { time, run: Some(self.run.clone()), actor, requirements, event, bodies }
     }
 
-    fn append(&self, records: Vec<Record>) -> Result<(), LedgerError> {
+    fn append(&self, bodies: &[&[u8]], records: Vec<Record>) -> Result<(), LedgerError> {
         if records.is_empty() {
             return Ok(());
         }
-        let entries: Vec<Entry> = self.ledger.append(records)?;
+        let entries: Vec<Entry> = self.ledger.append_with(bodies, records)?;
         for entry in &entries {
             self.watcher.entry(entry);
         }

@@ -246,14 +246,15 @@ pub fn record(
     (prompt, response): (&str, &str),
     hooks: Vec<String>,
 ) -> Result<StagePerformed, LedgerError> {
-    let prompt = recorder.ledger.put_body(prompt.as_bytes())?;
-    let response = recorder.ledger.put_body(response.as_bytes())?;
+    let texts = [prompt.as_bytes(), response.as_bytes()];
+    let [prompt, response] = texts.map(Digest::of);
     let performed = StagePerformed { action: action.clone(), thread, prompt, response, hooks };
-    recorder.observe(Observation {
+    let observation = Observation {
         actor: format!("stage:{}", action.stage),
         name: STAGE_PERFORMED,
         body: serde_json::to_value(&performed).expect("what was performed has a JSON form"),
         bodies: vec![prompt, response],
-    })?;
+    };
+    recorder.observe_with(&texts, observation)?;
     Ok(performed)
 }
