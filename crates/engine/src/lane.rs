@@ -175,8 +175,12 @@ impl Lane {
                 }
                 self.stand = Stand::Started { deadline: *deadline };
                 self.context.set("current_node", stage.as_str());
-                // Whoever may change the build takes away what was proved of the build before.
-                if matches!(self.step().handler, Handler::Agent | Handler::Tool | Handler::FanIn) {
+                // Whoever may change the build takes away what was proved of the build before: agents
+                // and tools make one, fan-ins and managers take one over.
+                let (handler, role) = (&self.step().handler, self.role());
+                if matches!(handler, Handler::Agent | Handler::Tool | Handler::FanIn)
+                    || role == Role::Manager
+                {
                     self.forget_level();
                 }
             }

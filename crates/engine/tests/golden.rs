@@ -130,6 +130,18 @@ fn what_was_proved_of_one_build_says_nothing_of_the_next() {
     assert_snapshot!(check(dot, "success=5 success"));
 }
 
+#[test]
+fn what_was_proved_says_nothing_of_the_build_that_a_manager_takes_over() {
+    let dot = r#"digraph { start [shape=Mdiamond] p [type="factory.prove"] s [type="factory.ship"]
+        m [shape=house, stack.child_dot_source="digraph { b [shape=Mdiamond] work
+            e [shape=Msquare] b -> work -> e }"] e [shape=Msquare] start -> p -> m -> s -> e }"#;
+    let told = check(dot, "success=5 success");
+    assert_snapshot!(
+        told.lines().last().unwrap(),
+        @r#"Held { reason: "stage `s` may not ship what is not proven: no stage before it has proved this build to be of level 1 or more" }"#
+    );
+}
+
 /// Spec 2.13: the conditional stage asks for what came before it.
 #[test]
 fn a_conditional_routes_on_the_outcome_before_it() {
