@@ -11,7 +11,7 @@ use crate::guard::{EXACT_MAX, LEVEL, LEVEL_REASON};
 use crate::lane::{Lane, Stand};
 use crate::plan::{Role, key};
 use crate::state::State;
-use crate::{APPROVE, Event, Outcome, Question, REFUSE, ROUTING_STEPS_MAX, Status};
+use crate::{APPROVE, Event, Outcome, Question, REFUSE, ROUTING_STEPS_MAX, Status, Why};
 
 /// The level at which a run ships without asking.
 const LIGHTS_OFF: u8 = 5;
@@ -76,6 +76,10 @@ impl Draft {
                  the pipeline goes round in a circle"
             );
             return self.give_up(branch, reason);
+        }
+        // A branch that begins where it meets the others has come already.
+        if lane.records.is_empty() && self.is_meeting(branch, lane.at, &Why::Weight) {
+            return self.end_branch(branch, Some(lane.at));
         }
         if step.role == Role::Exit {
             return self.exit(branch);

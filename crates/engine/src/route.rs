@@ -67,7 +67,7 @@ impl Draft {
 
     /// Whether a branch of a parallel stage ends when it comes to `to`: where the others end, at any
     /// fan-in that its own branches have not just met at, and at the exit.
-    fn is_meeting(&self, branch: &Branch, to: usize, why: &Why) -> bool {
+    pub(crate) fn is_meeting(&self, branch: &Branch, to: usize, why: &Why) -> bool {
         if !self.is_in_parallel(branch) {
             return false;
         }

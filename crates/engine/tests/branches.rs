@@ -85,6 +85,19 @@ fn branches_may_meet_at_any_stage() {
 }
 
 #[test]
+fn an_edge_straight_to_where_branches_meet_is_a_branch_that_has_come() {
+    let dot = r#"digraph { start [shape=Mdiamond] f [shape=component] a m e [shape=Msquare]
+        start -> f f -> a f -> m a -> m m -> e }"#;
+    assert_snapshot!("straight", check(dot, "a:success m:success"));
+    let fan_in = dot.replace(" m e ", " m [shape=tripleoctagon] e ");
+    let (state, _) = play(&fan_in, "a:success");
+    assert_eq!(state.context().get("parallel.success_count"), Some("2"));
+    let to_exit = r#"digraph { start [shape=Mdiamond] g [goal_gate=true] f [shape=component] a
+        e [shape=Msquare] start -> g -> f f -> a f -> e a -> e }"#;
+    assert_snapshot!(ended(to_exit, "g:success a:success"), @"completed");
+}
+
+#[test]
 fn a_goal_gate_in_branches_is_passed_by_the_worst_of_them() {
     let dot = r#"digraph { start [shape=Mdiamond] f [shape=component] a b g [goal_gate=true]
         j [shape=tripleoctagon] e [shape=Msquare]
