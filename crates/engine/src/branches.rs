@@ -290,7 +290,20 @@ impl Draft {
         // What the branches were asked for is decided: trying again is for timeouts.
         outcome.permanent = true;
         outcome.context = self.results(branch);
+        if status != Status::Fail && self.meets_with_others(branch) {
+            // No stage of this branch will choose: where it ends, only it is a candidate.
+            let candidates = self.state.candidates(branch);
+            let best = best(&candidates).filter(|best| best.outcome != Status::Fail);
+            outcome.context.extend(best.into_iter().flat_map(|best| best.context.clone()));
+        }
         self.finish(branch, outcome, Vec::new());
+    }
+
+    /// Whether the branches of a parallel stage meet where its own branch meets others.
+    fn meets_with_others(&self, branch: &Branch) -> bool {
+        let meets = |branch: &Branch| self.step(branch).fork.as_ref()?.meets;
+        let outer = branch.parent().and_then(|parent| meets(&parent));
+        outer.is_some() && outer == meets(branch)
     }
 
     /// What a parallel stage writes of its branches: of those that have ended, what they came to.
@@ -311,11 +324,7 @@ impl Draft {
     /// A fan-in without a prompt: the best by outcome, score and id (4.9).
     pub(crate) fn choose(&mut self, branch: &Branch) {
         let candidates = Candidate::list(self.lane(branch).context.get(RESULTS));
-        let best = candidates.iter().fold(None, |best: Option<&Candidate>, other| match best {
-            Some(best) if !other.is_better_than(best) => Some(best),
-            _ => Some(other),
-        });
-        let outcome = taken(best, &candidates);
+        let outcome = taken(best(&candidates), &candidates);
         self.finish(branch, outcome, Vec::new());
     }
 
@@ -354,6 +363,11 @@ impl Draft {
         let (branch, at) = (branch.clone(), self.now);
         self.push(Event::BranchEnded { branch, status, note, arrived, at });
     }
+}
+
+/// The best by outcome, score and id (4.9).
+fn best(candidates: &[Candidate]) -> Option<&Candidate> {
+    candidates.iter().reduce(|best, other| if other.is_better_than(best) { other } else { best })
 }
 
 /// The outcome of a fan-in that takes `best`.

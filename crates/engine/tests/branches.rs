@@ -78,6 +78,15 @@ fn a_branch_inside_a_branch_ends_at_its_own_fan_in() {
 }
 
 #[test]
+fn a_branch_inside_a_branch_may_end_where_all_of_them_do() {
+    let dot = r#"digraph { start [shape=Mdiamond] f [shape=component] g [shape=component] a b c
+        j [shape=tripleoctagon] z e [shape=Msquare]
+        start -> f f -> g f -> c g -> a g -> b a -> j b -> j c -> j j -> z z -> e }"#;
+    let (state, _) = play(dot, "c:fail a:fail b:success=y");
+    assert_eq!((state.context().get(BEST), state.context().get("tree")), (Some("g"), Some("y")));
+}
+
+#[test]
 fn branches_may_meet_at_any_stage() {
     let dot = r#"digraph { start [shape=Mdiamond] f [shape=component] a b m e [shape=Msquare]
         start -> f f -> a f -> b a -> m b -> m m -> e }"#;
