@@ -145,10 +145,12 @@ pub fn drive(
             }
             let input = match receiver.recv_timeout(patience(until)) {
                 Ok(Done::Performed(id, done)) => {
-                    crew.at_work.remove(&id);
+                    let given_up = crew.at_work.remove(&id).is_some_and(|c| c.is_pulled());
                     match done {
                         Ok(outcome) => Input::Finished { action: id, outcome },
                         Err(HandError::Cancelled) => continue,
+                        // What goes wrong around work that nobody wants any more harms no run.
+                        Err(HandError::Failed(_)) if given_up => continue,
                         Err(HandError::Failed(reason)) => {
                             crew.recall();
                             let stage = id.stage.to_string();
@@ -178,7 +180,14 @@ pub fn drive(
                 Err(DriveError::Refused(Refusal::NoChoice { action, .. })) => {
                     crew.ask_again(action)
                 }
-                stepped => stepped?,
+                // Somebody answered just after the question had closed.
+                Err(DriveError::Refused(Refusal::Closed { .. })) => {}
+                Err(error) => {
+                    // Whoever is at work must not be waited for to the end of it.
+                    crew.recall();
+                    return Err(error);
+                }
+                Ok(()) => {}
             }
         }
     })
@@ -250,7 +259,9 @@ impl Crew<'_, '_> {
         let Some(cancel) = self.begin(id) else { return true };
         let (sender, id, question) = (self.sender.clone(), id.clone(), question.clone());
         self.scope.spawn(move || {
-            let reply = interviewer.ask(&id, &question, &cancel);
+            let asked = catch_unwind(AssertUnwindSafe(|| interviewer.ask(&id, &question, &cancel)));
+            // An interviewer that breaks has not answered; others may.
+            let reply = asked.unwrap_or(Reply::NotNow);
             let _ = sender.send(Done::Answered(id, reply));
         });
         true
@@ -289,5 +300,125 @@ impl Crew<'_, '_> {
         for cancel in self.at_work.values() {
             cancel.pull();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use base::{Digest, RunId};
+    use engine::RunLimits;
+    use ledger::{Ledger, LedgerKey};
+
+    use super::*;
+    use crate::watch::Nobody;
+
+    /// Works until it is given up, at stages whose name begins so; `broken` then finds its
+    /// environment unfit.
+    struct Slow;
+
+    impl Hands for Slow {
+        fn perform(&self, id: &ActionId, _: &State, cancel: &Cancel) -> Result<Outcome, HandError> {
+            let name = id.stage.as_str();
+            if name != "slow" && name != "broken" {
+                return Ok(outcome(Status::Success, "done"));
+            }
+            until_pulled(cancel);
+            Err(match name {
+                "broken" => HandError::Failed("the disk is gone".to_owned()),
+                _ => HandError::Cancelled,
+            })
+        }
+    }
+
+    fn until_pulled(cancel: &Cancel) {
+        let began = Instant::now();
+        while !cancel.is_pulled() {
+            assert!(began.elapsed() < Duration::from_secs(20), "nobody gave this up");
+            std::thread::yield_now();
+        }
+    }
+
+    struct Person<F>(F);
+
+    impl<F: Fn(&Cancel) -> Reply + Sync> Interviewer for Person<F> {
+        fn ask(&self, _: &ActionId, _: &Question, closed: &Cancel) -> Reply {
+            (self.0)(closed)
+        }
+    }
+
+    fn play(stages: &str, person: impl Fn(&Cancel) -> Reply + Sync) -> Result<Stand, DriveError> {
+        let dot = format!(
+            "digraph {{ start [shape=Mdiamond] e [shape=Msquare] f [shape=component] {stages} }}"
+        );
+        let parsed = pipeline::parse("test.dot", &dot);
+        let graph = parsed.graph.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+        let run = RunId::new("run-1").unwrap();
+        let ledger = Ledger::in_memory(LedgerKey::generate("test", [7; 32]).unwrap()).unwrap();
+        let watcher = Arc::new(Nobody);
+        let recorder = Recorder { ledger, run: run.clone(), requirements: Vec::new(), watcher };
+        let mut state = State::new(run, Arc::new(graph));
+        let limits = RunLimits {
+            tokens_max: u64::MAX,
+            micro_usd_max: u64::MAX,
+            wall_ms_max: u64::MAX,
+            attempts_max: 100,
+        };
+        let (intent, graph) = (Digest::of("intent"), Digest::of("graph"));
+        let start = Input::Start { intent, graph, seed: 1, limits };
+        step(&mut state, &recorder, &start).unwrap();
+        drive(&mut state, &recorder, &Slow, Some(&Person(person)), &Cancel::default())
+    }
+
+    fn says(choice: &str, by: &str) -> Reply {
+        Reply::Choice { choice: choice.to_owned(), by: by.to_owned() }
+    }
+
+    const GATE: &str = r#"start -> f f -> g f -> slow g -> e slow -> e
+        g [shape=hexagon]"#;
+
+    #[test]
+    fn an_answer_after_the_question_closed_changes_nothing() {
+        let stages = r#"start -> g g -> a [label="A"] g -> b [label="B"] a -> h b -> h h -> e
+            f -> e h [shape=hexagon]
+            g [shape=hexagon, timeout="1ms", human.default_choice="a"]"#;
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let stand = play(stages, |closed| {
+            if asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+                until_pulled(closed);
+                return says("B", "ann");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            says("e", "ann")
+        });
+        assert!(matches!(stand, Ok(Stand::Ended(Ending::Completed))), "{stand:?}");
+    }
+
+    #[test]
+    fn who_is_at_work_is_called_back_when_a_run_cannot_go_on() {
+        let refused = play(GATE, |_| says("e", " "));
+        assert!(matches!(refused, Err(DriveError::Refused(Refusal::Nobody { .. }))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_person_who_breaks_has_not_answered() {
+        let stages = "start -> g g -> e f -> e g [shape=hexagon]";
+        let stand = play(stages, |_| panic!("not now"));
+        assert!(matches!(stand, Ok(Stand::Waiting { .. })), "{stand:?}");
+    }
+
+    #[test]
+    fn what_goes_wrong_around_work_that_was_given_up_harms_no_run() {
+        let stages = r#"start -> f f -> broken f -> quick broken -> j quick -> j
+            j [shape=tripleoctagon] f [join_policy=first_success] j -> g g -> e
+            g [shape=hexagon]"#;
+        // The question is answered only once the broken hand has come back.
+        let stand = play(stages, |_| {
+            std::thread::sleep(Duration::from_millis(50));
+            says("e", "ann")
+        });
+        assert!(matches!(stand, Ok(Stand::Ended(Ending::Completed))), "{stand:?}");
     }
 }
