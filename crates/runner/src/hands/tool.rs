@@ -186,11 +186,14 @@ fn environment(job: &Job<'_>) -> BTreeMap<String, String> {
 }
 
 /// A file that is not there says nothing; one that cannot be read as a status is one that says wrong.
+/// What the command left instead of a file is not opened: a link leads out of the sandbox, and a pipe
+/// is waited for without end.
 fn read_status(path: &Path) -> Option<String> {
     use std::io::Read;
-    let file = std::fs::File::open(path)
-        .ok()
-        .filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()))?;
+    if !std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
+    let file = std::fs::File::open(path).ok()?;
     let mut bytes = Vec::new();
     let limit = STATUS_BYTES_MAX as u64 + 1;
     file.take(limit).read_to_end(&mut bytes).ok()?;
@@ -211,4 +214,24 @@ fn tail(text: &str) -> &str {
     let text = text.trim_end();
     let cut = text.char_indices().rev().nth(OUTPUT_CHARS_MAX - 1).map_or(0, |(at, _)| at);
     &text[cut..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_a_file_of_the_commands_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let (secret, path) = (dir.path().join("secret"), dir.path().join("status.json"));
+        std::fs::write(&secret, r#"{"outcome": "success"}"#).unwrap();
+        std::os::unix::fs::symlink(&secret, &path).unwrap();
+        assert_eq!(read_status(&path), None);
+        std::fs::remove_file(&path).unwrap();
+        std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert_eq!(read_status(&path), None);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::rename(&secret, &path).unwrap();
+        assert!(read_status(&path).is_some());
+    }
 }
