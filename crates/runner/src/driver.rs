@@ -398,7 +398,9 @@ mod tests {
 
     #[test]
     fn who_is_at_work_is_called_back_when_a_run_cannot_go_on() {
+        let began = Instant::now();
         let refused = play(GATE, |_| says("e", " "));
+        assert!(began.elapsed() < Duration::from_secs(10), "the hand worked to its end");
         assert!(matches!(refused, Err(DriveError::Refused(Refusal::Nobody { .. }))), "{refused:?}");
     }
 
