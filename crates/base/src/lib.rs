@@ -8,6 +8,7 @@ mod chain;
 mod diagnostic;
 mod digest;
 mod id;
+mod printable;
 mod spend;
 mod time;
 
@@ -18,5 +19,6 @@ pub use digest::{Digest, DigestError};
 pub use id::{
     ActionId, Branch, Fork, IdError, IntentId, LineId, RequirementId, RunId, ScenarioId, StageId,
 };
+pub use printable::printable;
 pub use spend::{MicroUsd, Spend, Tokens};
 pub use time::Timestamp;

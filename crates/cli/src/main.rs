@@ -62,7 +62,7 @@ enum Command {
     /// Models: list, pull, try
     #[command(subcommand)]
     Model(commands::model::Sub),
-    /// Pipelines: parse, lint
+    /// Pipelines: parse, lint, draw, run
     #[command(subcommand)]
     Pipeline(commands::pipeline::Sub),
     /// Scenarios: play them on a directory, list the steps they may use
@@ -125,7 +125,7 @@ fn report(done: Result<Answer, Failure>) -> ExitCode {
     match done {
         Ok(answer) => ExitCode::from(answer.code()),
         Err(failure) => {
-            eprintln!("dark: {failure}");
+            eprintln!("dark: {}", base::printable(&failure.to_string()));
             ExitCode::from(failure.code())
         }
     }

@@ -99,6 +99,7 @@ impl Terminal {
     }
 
     fn line(&self, text: &str) {
+        let text = base::printable(text);
         match &self.live {
             Some(bar) => bar.suspend(|| println!("{text}")),
             None => println!("{text}"),
@@ -135,7 +136,7 @@ impl Terminal {
     fn event(&self, event: &Event) {
         let mut now = self.now.lock().expect("no watcher panics");
         match event {
-            Event::StageFinished { branch, stage, visit, attempt, outcome, .. } => {
+            Event::StageFinished { branch, stage, visit, attempt, outcome, refused, .. } => {
                 let gone = now.remove(&key(branch, stage, *visit, *attempt));
                 // Stages that the engine passes through by itself have nothing to say.
                 if !outcome.note.is_empty() {
@@ -152,6 +153,10 @@ impl Terminal {
                     let stage = gone.map_or_else(named, |gone| gone.stage);
                     let note = first_line(&outcome.note);
                     self.line(&format!("  {stage:<12} {elapsed:>6}  {mark}: {note}{cost}"));
+                }
+                if !refused.is_empty() {
+                    let keys = refused.join(", ");
+                    self.line(&format!("  {stage:<12} {:>6}  may not write {keys}", ""));
                 }
             }
             Event::QuestionAsked { question, .. } => {

@@ -20,6 +20,12 @@ pub const CONTEXT_VALUE_BYTES_MAX: usize = 64 * 1024;
 /// Refused keys that an event names: enough to find the culprit.
 const REFUSED_MAX: usize = 20;
 
+/// Bytes of a note and of a preferred label: a few lines for a person. What is long lies in bodies.
+const NOTE_BYTES_MAX: usize = 4 * 1024;
+
+/// Stages that an outcome may suggest.
+const SUGGESTED_MAX: usize = 100;
+
 /// Bytes of a pipeline's own word for an outcome: what a person would write into a condition.
 const CUSTOM_BYTES_MAX: usize = 100;
 
@@ -48,6 +54,11 @@ pub(crate) fn admit(
     context: &Context,
 ) -> (Outcome, Vec<String>) {
     let mut admitted = outcome.clone();
+    cut(&mut admitted.note);
+    if let Some(label) = &mut admitted.preferred_label {
+        cut(label);
+    }
+    admitted.suggested_next.truncate(SUGGESTED_MAX);
     // A word that is none, or that speaks for a status, is not the pipeline's own.
     admitted.custom = admitted.custom.take().filter(|word| {
         let status = STATUSES.iter().any(|status| status.as_str() == word);
@@ -76,6 +87,11 @@ pub(crate) fn admit(
         });
     }
     (admitted, refused)
+}
+
+fn cut(text: &mut String) {
+    let kept = shorten(text, NOTE_BYTES_MAX).len();
+    text.truncate(kept);
 }
 
 /// Conditions find `x` under `context.x` too (10.4), so that the prefix must not hide a name.
@@ -136,6 +152,15 @@ mod tests {
         assert_eq!(refused(Handler::Agent, &keys, 0), all);
         assert_eq!(refused(Handler::Tool, &keys, 0), all);
         assert_eq!(refused(Handler::Prove, &keys, 0), all[3..]);
+    }
+
+    #[test]
+    fn what_an_outcome_says_is_bounded() {
+        let mut outcome = Outcome::new(Status::Success, "é".repeat(NOTE_BYTES_MAX));
+        outcome.preferred_label = Some("x".repeat(9_000_000));
+        let (admitted, _) = admit(&outcome, &Handler::Tool, &Context::default());
+        assert!(admitted.note.len() <= NOTE_BYTES_MAX && admitted.note.ends_with('é'));
+        assert_eq!(admitted.preferred_label.unwrap().len(), NOTE_BYTES_MAX);
     }
 
     #[test]

@@ -105,11 +105,6 @@ impl Dialect {
         self.words().has_exits
     }
 
-    /// Whether an outcome may be any word.
-    pub(crate) fn has_own_outcomes(self) -> bool {
-        self != Self::Spec
-    }
-
     /// Whether an attribute is known to a dialect and has no effect here. They take over each other's
     /// pipelines, and so each other's words.
     pub(crate) fn is_idle(self, key: &str) -> bool {

@@ -135,7 +135,7 @@ impl Console {
 
     fn print(&self, text: &str) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = out.write_all(text.as_bytes());
+        let _ = out.write_all(base::printable(text).as_bytes());
         let _ = out.flush();
     }
 }

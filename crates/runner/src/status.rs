@@ -17,7 +17,7 @@ pub enum StatusError {
     Json(#[from] serde_json::Error),
     #[error("status has {0} bytes, and {STATUS_BYTES_MAX} are read")]
     TooLarge(usize),
-    #[error("`outcome` of the status is empty")]
+    #[error("status says no `outcome`: write `success`, `fail` or a word of the pipeline's own")]
     Empty,
 }
 

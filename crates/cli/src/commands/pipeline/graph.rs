@@ -31,9 +31,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(globals: &Globals, args: &Args) -> Result<Answer, Failure> {
+    let mut answer = Answer::Fine;
     let svg = match (&args.file, &args.run, &args.dir) {
         (Some(file), ..) => {
             let parsed = super::read(file, &[])?.1;
+            // What is wrong is drawn as far as it could be read.
+            if parsed.graph.is_none() {
+                answer = Answer::Wanting;
+                for found in parsed.diagnostics.iter().filter(|found| found.is_error()) {
+                    eprintln!("{found}");
+                }
+            }
             let graph = parsed.graph.or(parsed.fragment).ok_or_else(|| {
                 let found = parsed.diagnostics.iter().filter(|found| found.is_error());
                 Failure::wanting(&found.cloned().collect::<Vec<_>>())
@@ -62,7 +70,7 @@ pub(crate) fn run(globals: &Globals, args: &Args) -> Result<Answer, Failure> {
             }
         }
     }
-    Ok(Answer::Fine)
+    Ok(answer)
 }
 
 /// A run's state as colours. What a manager's child does is the child's own drawing.

@@ -4,6 +4,7 @@ mod answers;
 mod graph;
 mod run;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::print_json;
@@ -61,10 +62,22 @@ pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
     }
 }
 
+/// Bytes that are read of a file: one more than a pipeline may have, so that it is told to be too large.
+const READ_BYTES_MAX: u64 = (32 << 20) + 1;
+
+/// A file's text, as much of it as is looked at.
+fn text(file: &Path) -> Result<String, Failure> {
+    let read = || {
+        let mut bytes = Vec::new();
+        std::fs::File::open(file)?.take(READ_BYTES_MAX).read_to_end(&mut bytes)?;
+        String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is no text in UTF-8"))
+    };
+    read().map_err(|error| Failure::usage(format!("failed to read {}: {error}", file.display())))
+}
+
 /// A pipeline's source, and all that is to be said about it.
 fn read(file: &Path, handlers: &[&str]) -> Result<(String, ::pipeline::Parsed), Failure> {
-    let source = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("failed to read {}: {error}", file.display())))?;
+    let source = text(file)?;
     let files = runner::beside(file);
     let options = ::pipeline::Options { handlers, files: &files, ..Default::default() };
     let parsed = options.load(&file.display().to_string(), &source);

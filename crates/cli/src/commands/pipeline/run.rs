@@ -70,6 +70,12 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         let shown = logs.display();
         return Err(Failure::usage(format!("{shown} is there already: name a new folder")));
     }
+    if let Some(logs) = &args.logs {
+        // Found out before the work and not after it.
+        std::fs::create_dir_all(logs).map_err(|error| {
+            Failure::usage(format!("failed to make {}: {error}", logs.display()))
+        })?;
+    }
     let mut handlers = BTreeMap::new();
     for handler in &args.handler {
         let (name, command) = handler.split_once('=').ok_or_else(|| {
@@ -104,7 +110,7 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     terminal.finish();
     let stand = driven.map_err(|error| {
         let again = args.dir.as_ref().map_or_else(String::new, |dir| {
-            format!("; go on with: dark pipeline run --resume --dir {}", dir.display())
+            format!("; go on with: dark pipeline run --resume --dir {}", quoted(dir))
         });
         Failure::environment(format!("{}{again}", base::chain(&error)))
     })?;
@@ -154,9 +160,7 @@ fn open(
         let source = match &args.file {
             Some(file) => {
                 let shown = file.display().to_string();
-                let source = std::fs::read_to_string(file)
-                    .map_err(|error| Failure::usage(format!("failed to read {shown}: {error}")))?;
-                Some((shown, source))
+                Some((shown, super::text(file)?))
             }
             None => None,
         };
@@ -175,9 +179,20 @@ fn open(
     let handlers: Vec<&str> = handlers.iter().map(String::as_str).collect();
     let (source, graph) = super::sound(file, &handlers, globals.json)?;
     let workdir = args.workdir.clone().unwrap_or_else(|| PathBuf::from("."));
-    let workdir = workdir.canonicalize().map_err(|error| {
-        Failure::usage(format!("no folder for tools: {}: {error}", workdir.display()))
-    })?;
+    let shown = workdir.display();
+    let unfit = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!("no folder for tools: {shown}: {why}"))
+    };
+    let workdir = workdir.canonicalize().map_err(|error| unfit(&error))?;
+    if !workdir.is_dir() {
+        return Err(unfit(&"it is no folder"));
+    }
+    for name in handlers {
+        let custom = ::pipeline::Handler::Custom(name.to_owned());
+        if !graph.stages.values().any(|stage| stage.handler == custom) {
+            return Err(Failure::usage(format!("no stage has the type `{name}` of --handler")));
+        }
+    }
     if args.seed > SEED_MAX {
         return Err(Failure::usage(format!("a seed is at most {SEED_MAX}")));
     }
@@ -231,24 +246,51 @@ fn tell(state: &State, stand: &Stand, dir: Option<&Path>) {
     let wall = terminal::seconds(std::time::Duration::from_millis(state.spend().wall_ms));
     let cost = terminal::spent(&state.spend());
     let resume = dir.map_or_else(String::new, |dir| {
-        format!("; go on with: dark pipeline run --resume --dir {}", dir.display())
+        format!("; go on with: dark pipeline run --resume --dir {}", quoted(dir))
     });
     match stand {
         Stand::Ended(Ending::Completed) => println!("completed; {wall} of work{cost}"),
-        Stand::Ended(ending) => println!("{}", factory::ending_in_words(ending)),
+        Stand::Ended(ending) => {
+            println!("{}", base::printable(&factory::ending_in_words(ending)));
+        }
         Stand::Waiting { questions } => {
             for (action, question) in questions {
-                let choices = question.choices.join(" | ");
-                println!("{action} waits for a person: {} ({choices})", question.text);
+                let choices = base::printable(&question.choices.join(" | ")).into_owned();
+                let text = base::printable(&question.text);
+                let choices =
+                    if choices.is_empty() { String::new() } else { format!(" ({choices})") };
+                println!("{action} waits for a person: {text}{choices}");
             }
             match dir {
                 Some(dir) => println!(
                     "answer with: dark pipeline run --resume --dir {} --answer CHOICE",
-                    dir.display()
+                    quoted(dir)
                 ),
                 None => println!("nobody answers here: use --answer, --auto-approve or --dir"),
             }
         }
         Stand::Interrupted => println!("interrupted{resume}"),
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let shown = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if !shown.is_empty() && shown.chars().all(plain) {
+        return shown;
+    }
+    format!("'{}'", shown.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_a_path_as_it_is() {
+        let shown = |path: &str| quoted(Path::new(path));
+        assert_eq!(shown("runs/a-1"), "runs/a-1");
+        assert_eq!(shown("my run's"), r"'my run'\''s'");
     }
 }
