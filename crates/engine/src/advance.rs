@@ -259,6 +259,6 @@ fn level_reason(lane: &Lane) -> String {
 }
 
 /// Times are numbers in canonical JSON too.
-fn exact(time: Timestamp) -> Timestamp {
+pub(crate) fn exact(time: Timestamp) -> Timestamp {
     Timestamp(time.0.min(EXACT_MAX))
 }

@@ -24,8 +24,6 @@ pub const BRANCHES_MAX: usize = 1_000;
 
 /// Where the results of a parallel stage stand, as JSON: a list of [`Candidate`]s.
 pub const RESULTS: &str = "parallel.results";
-/// How many branches passed.
-pub(crate) const PASSED: &str = "parallel.success_count";
 /// The candidate that a fan-in took: its id.
 pub const BEST: &str = "parallel.fan_in.best_id";
 
@@ -314,7 +312,7 @@ impl Draft {
         };
         let counts = [
             ("parallel.branch_count", self.state.children(branch).count().to_string()),
-            (PASSED, count(|status| status != Status::Fail)),
+            ("parallel.success_count", count(|status| status != Status::Fail)),
             ("parallel.fail_count", count(|status| status == Status::Fail)),
         ];
         let counts = counts.map(|(key, value)| (key.to_owned(), value));
@@ -323,14 +321,31 @@ impl Draft {
 
     /// A fan-in without a prompt: the best by outcome, score and id (4.9).
     pub(crate) fn choose(&mut self, branch: &Branch) {
-        let candidates = Candidate::list(self.lane(branch).context.get(RESULTS));
-        let outcome = taken(best(&candidates), &candidates);
+        let outcome = self.refused(branch).unwrap_or_else(|| {
+            let candidates = Candidate::list(self.lane(branch).context.get(RESULTS));
+            taken(best(&candidates), &candidates)
+        });
         self.finish(branch, outcome, Vec::new());
+    }
+
+    /// What a fan-in comes to whose parallel stage failed: the same, whichever branches had passed by
+    /// then, so that its edges can ask for it.
+    fn refused(&self, branch: &Branch) -> Option<Outcome> {
+        let lane = self.lane(branch);
+        let (from, _) = lane.came?;
+        let last = lane.last.as_ref().filter(|last| last.status == Status::Fail)?;
+        let mut outcome = Outcome::new(Status::Fail, last.note.clone());
+        outcome.permanent = true;
+        (lane.plan.steps[from].role == Role::Parallel).then_some(outcome)
     }
 
     /// A judged fan-in: the candidate that the judge named, if it is one that a judge may name. A
     /// judgement never overrides a failure.
     pub(crate) fn judged(&self, branch: &Branch, outcome: &Outcome) -> Outcome {
+        if let Some(mut refused) = self.refused(branch) {
+            refused.spend = outcome.spend;
+            return refused;
+        }
         if !outcome.status.passes() {
             return outcome.clone();
         }

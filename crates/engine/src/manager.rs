@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use base::Branch;
 
+use crate::advance::exact;
 use crate::branches::carried;
 use crate::draft::Draft;
 use crate::lane::{Lane, Stand};
@@ -43,7 +44,9 @@ impl Draft {
             unreachable!("the caller looked")
         };
         let watch = lane.step().watch.as_ref().expect("a manager has a child");
-        let (cycle, cycles_max) = (cycle + 1, watch.cycles_max);
+        // While people are asked and nothing else can go on, no patience is lost.
+        let counts = u32::from(self.state.totals.paused_since.is_none());
+        let (cycle, cycles_max) = (cycle + counts, watch.cycles_max);
         let child = self.state.children(branch).next().map(|(_, child)| child);
         let context: BTreeMap<String, String> = match child.filter(|_| watch.observe) {
             Some(child) => telemetry(child, "running", "").collect(),
@@ -60,7 +63,7 @@ impl Draft {
             context,
             steer,
             // Looks that were missed while nobody was there are not made up for.
-            until: self.now.max(until) + watch.poll,
+            until: exact(self.now.max(until) + watch.poll),
             at: self.now,
         };
         self.push(observed);

@@ -281,6 +281,22 @@ impl Step {
         by(&|way| way.name == choice)
             .or_else(|| by(&|way| normal(&way.name) == wanted))
             .or_else(|| by(&|way| key(&way.name).eq_ignore_ascii_case(choice.trim())))
+            .or_else(|| self.chosen_by_yes_or_no(&wanted))
+    }
+
+    /// A plain yes or no where there are two ways: yes is the way that says so, else the first.
+    fn chosen_by_yes_or_no(&self, wanted: &str) -> Option<&Way> {
+        let [first, second] = &self.ways[..] else { return None };
+        if !matches!(self.kind, Ask::YesNo | Ask::Confirmation) {
+            return None;
+        }
+        let declines = |way: &Way| ["no", "cancel", "reject", "stop"].contains(&way.label.as_str());
+        let (yes, no) = if declines(first) { (second, first) } else { (first, second) };
+        match wanted {
+            "y" | "yes" => Some(yes),
+            "n" | "no" => Some(no),
+            _ => None,
+        }
     }
 }
 

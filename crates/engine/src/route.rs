@@ -6,7 +6,6 @@ use std::sync::Arc;
 use base::{Branch, Timestamp};
 use pipeline::Handler;
 
-use crate::branches::PASSED;
 use crate::draft::Draft;
 use crate::guard::EXACT_MAX;
 use crate::lane::{Lane, Stand};
@@ -153,9 +152,8 @@ fn next_of_parallel(lane: &Lane, outcome: &Arc<Outcome>) -> Next {
         return if failed { after_failure(lane, outcome) } else { Next::End };
     };
     let to = &lane.plan.steps[met];
-    // A fan-in fails by itself where nothing passed; otherwise it would make a success of this.
-    let none = outcome.context.get(PASSED).is_none_or(|passed| passed == "0");
-    let asks = to.role == Role::Conditional || to.handler == Handler::FanIn && none;
+    // A fan-in fails as its parallel stage did.
+    let asks = to.role == Role::Conditional || to.handler == Handler::FanIn;
     if outcome.status == Status::Fail && (!lane.step().retry_targets.is_empty() || !asks) {
         return after_failure(lane, outcome);
     }

@@ -43,12 +43,14 @@ fn as_many_as_are_wanted_must_pass() {
     assert_snapshot!(ending(two, "a:success c:success"), @"completed");
     assert_snapshot!(
         ending(two, "a:fail b:success c:fail"),
-        @"held: stage `fan` failed: 2 of 3 branches failed, 2 wanted: stage `a` failed: done"
+        @"held: stage `join` failed: 2 of 3 branches failed, 2 wanted: stage `a` failed: done"
     );
     let most = ", join_policy=quorum, quorum_fraction=0.6";
     assert_snapshot!(ending(most, "a:success c:success"), @"completed");
     let fast = ", error_policy=fail_fast";
-    assert_snapshot!(ending(fast, "b:fail"), @"held: stage `join` failed: all 1 candidates failed");
+    assert_snapshot!(ending(fast, "b:fail"), @"held: stage `join` failed: a branch failed: stage `b` failed: done");
+    let same = ending(fast, "b:fail");
+    assert_eq!(ending(fast, "a:success b:fail"), same, "whoever was faster");
     let ignore = ", error_policy=ignore";
     assert_snapshot!(ending(ignore, "a:fail b:fail c:success"), @"completed");
 }
@@ -140,7 +142,7 @@ fn what_other_branches_left_before_is_nothing_to_choose_from_when_time_is_up() {
         start -> f f -> a f -> b a -> j b -> j j -> g g -> c g -> d c -> k d -> k k -> z z -> e }"#;
     assert_snapshot!(
         ended(&dot.replace("MORE", ""), "a:success=x b:success=y later"),
-        @"held: stage `k` failed: no parallel results to evaluate"
+        @"held: stage `k` failed: attempt 1 of 1: timed out after 5s"
     );
     let partial = dot.replace("MORE", ", allow_partial=true");
     let (state, _) = play(&partial, "a:success=x b:success=y d:success=w later");
@@ -230,4 +232,13 @@ fn a_stage_with_nothing_behind_it_ends_the_run() {
     let dot = r#"digraph { start [shape=Mdiamond] a b e [shape=Msquare] start -> a
         a -> b [condition="outcome=partial_success"] a -> e }"#;
     assert_snapshot!(ended(dot, "a:partial_success b:success"), @"completed");
+}
+
+/// Spec 6.2: yes and no stand for the two ways, whatever they are called.
+#[test]
+fn a_confirmation_is_given_by_yes_or_no() {
+    let dot = r#"digraph { start [shape=Mdiamond] g [shape=hexagon, human.type=confirmation] a b
+        e [shape=Msquare] start -> g g -> a [label="Cancel"] g -> b [label="OK"] a -> e b -> e }"#;
+    let at = |answer| play(dot, answer).0.current().unwrap().stage.to_string();
+    assert_eq!([at("g:!yes"), at("g:!n"), at("g:!o")], ["b", "a", "b"]);
 }

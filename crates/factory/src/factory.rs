@@ -363,7 +363,18 @@ pub fn load_pipeline(path: Option<&Path>) -> Result<(String, Graph), FactoryErro
         Some(path) => (path.display().to_string(), read_text(path)?),
         None => ("default.dot".to_owned(), DEFAULT_PIPELINE.to_owned()),
     };
-    let files = runner::beside(path.unwrap_or(Path::new("")));
+    let beside = runner::beside(path.unwrap_or(Path::new("")));
+    let files = |name: &str| {
+        let (shown, text) = beside(name)?;
+        // What a builder must never see must not come to it through a prompt either.
+        let real = Path::new(&shown).canonicalize().map_err(|error| format!("{shown}: {error}"))?;
+        let is_private = real.iter().any(|part| part == "intents" || part == ".dark");
+        if is_private {
+            Err(format!("{shown}: a pipeline reads no intents and no ledger"))
+        } else {
+            Ok((shown, text))
+        }
+    };
     let options = pipeline::Options { files: &files, ..Default::default() };
     let parsed = options.load(&shown, &source);
     let errors: Vec<_> =

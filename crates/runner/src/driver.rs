@@ -19,6 +19,7 @@ use sandbox::Cancel;
 
 use crate::interview::{Interviewer, Reply};
 use crate::recorder::{Recorder, now};
+use crate::watch::Notice;
 
 /// How often somebody is asked who gives answers that are none of the choices: a person who has not
 /// understood by then will not.
@@ -120,6 +121,14 @@ pub fn drive(
                 crew.recall();
             }
             let actions = pending(state);
+            // What is due comes before everything else, and before a question that has run out of time.
+            if is_due(&actions) && !cancel.is_pulled() {
+                let events =
+                    take(state, recorder, &Input::TimePassed).inspect_err(|_| crew.recall())?;
+                if events > 0 {
+                    continue;
+                }
+            }
             crew.give_up_others(&actions);
             let mut until = None;
             let mut questions = Vec::new();
@@ -177,8 +186,10 @@ pub fn drive(
             };
             match step(state, recorder, &input) {
                 // An answer that fits nothing is asked for again.
-                Err(DriveError::Refused(Refusal::NoChoice { action, .. })) => {
-                    crew.ask_again(action)
+                Err(DriveError::Refused(Refusal::NoChoice { action, choice, choices })) => {
+                    let text = format!("`{choice}` is no answer; it is {}", choices.join(" or "));
+                    recorder.watcher.notice(&Notice::Line { action: &action, text: &text });
+                    crew.ask_again(action);
                 }
                 // Somebody answered just after the question had closed.
                 Err(DriveError::Refused(Refusal::Closed { .. })) => {}
@@ -191,6 +202,11 @@ pub fn drive(
             }
         }
     })
+}
+
+/// Whether the time has come that something waits for.
+fn is_due(actions: &[Action]) -> bool {
+    actions.iter().any(|action| matches!(action, Action::Wait { until } if *until <= now()))
 }
 
 /// How long to wait for news before looking around again.
@@ -210,13 +226,18 @@ fn only_asks(state: &State) -> bool {
 /// # Errors
 /// When the engine refuses the input or the ledger cannot be written.
 pub fn step(state: &mut State, recorder: &Recorder, input: &Input) -> Result<(), DriveError> {
+    take(state, recorder, input).map(drop)
+}
+
+/// [`step`], and how many events it led to.
+fn take(state: &mut State, recorder: &Recorder, input: &Input) -> Result<usize, DriveError> {
     let time = now();
     let events = decide(state, input, time)?;
     recorder.events(&events, time)?;
     for event in &events {
         apply(state, event);
     }
-    Ok(())
+    Ok(events.len())
 }
 
 enum Done {
@@ -343,13 +364,13 @@ mod tests {
 
     struct Person<F>(F);
 
-    impl<F: Fn(&Cancel) -> Reply + Sync> Interviewer for Person<F> {
-        fn ask(&self, _: &ActionId, _: &Question, closed: &Cancel) -> Reply {
-            (self.0)(closed)
+    impl<F: Fn(&str, &Cancel) -> Reply + Sync> Interviewer for Person<F> {
+        fn ask(&self, _: &ActionId, question: &Question, closed: &Cancel) -> Reply {
+            (self.0)(&question.text, closed)
         }
     }
 
-    fn play(stages: &str, person: impl Fn(&Cancel) -> Reply + Sync) -> Result<Stand, DriveError> {
+    fn play(stages: &str, person: impl Fn(&str, &Cancel) -> Reply + Sync) -> Result<Stand, DriveError> {
         let dot = format!(
             "digraph {{ start [shape=Mdiamond] e [shape=Msquare] f [shape=component] {stages} }}"
         );
@@ -383,14 +404,12 @@ mod tests {
     fn an_answer_after_the_question_closed_changes_nothing() {
         let stages = r#"start -> g g -> a [label="A"] g -> b [label="B"] a -> h b -> h h -> e
             f -> e h [shape=hexagon]
-            g [shape=hexagon, timeout="1ms", human.default_choice="a"]"#;
-        let asked = std::sync::atomic::AtomicUsize::new(0);
-        let stand = play(stages, |closed| {
-            if asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+            g [shape=hexagon, timeout="100ms", human.default_choice="a"]"#;
+        let stand = play(stages, |question, closed| {
+            if question == "g" {
                 until_pulled(closed);
                 return says("B", "ann");
             }
-            std::thread::sleep(Duration::from_millis(50));
             says("e", "ann")
         });
         assert!(matches!(stand, Ok(Stand::Ended(Ending::Completed))), "{stand:?}");
@@ -399,7 +418,7 @@ mod tests {
     #[test]
     fn who_is_at_work_is_called_back_when_a_run_cannot_go_on() {
         let began = Instant::now();
-        let refused = play(GATE, |_| says("e", " "));
+        let refused = play(GATE, |_, _| says("e", " "));
         assert!(began.elapsed() < Duration::from_secs(10), "the hand worked to its end");
         assert!(matches!(refused, Err(DriveError::Refused(Refusal::Nobody { .. }))), "{refused:?}");
     }
@@ -407,7 +426,7 @@ mod tests {
     #[test]
     fn a_person_who_breaks_has_not_answered() {
         let stages = "start -> g g -> e f -> e g [shape=hexagon]";
-        let stand = play(stages, |_| panic!("not now"));
+        let stand = play(stages, |_, _| panic!("not now"));
         assert!(matches!(stand, Ok(Stand::Waiting { .. })), "{stand:?}");
     }
 
@@ -417,7 +436,7 @@ mod tests {
             j [shape=tripleoctagon] f [join_policy=first_success] j -> g g -> e
             g [shape=hexagon]"#;
         // The question is answered only once the broken hand has come back.
-        let stand = play(stages, |_| {
+        let stand = play(stages, |_, _| {
             std::thread::sleep(Duration::from_millis(50));
             says("e", "ann")
         });

@@ -281,11 +281,9 @@ pub(crate) fn last<T: for<'de> Deserialize<'de>>(
 
 /// The answer that approved this very visit of the ship stage.
 fn approval(entries: &[Entry], job: &Job<'_>) -> Option<AnswerSigned> {
-    let fits = |answer: &AnswerSigned| {
-        answer.choice == "approve"
-            && answer.action.stage == job.id.stage
-            && answer.action.visit == job.id.visit
-    };
+    // The question stands before the stage's first attempt.
+    let asked = base::ActionId { attempt: 0, ..job.id.clone() };
+    let fits = |answer: &AnswerSigned| answer.choice == "approve" && answer.action == asked;
     last(entries, ANSWER_SIGNED, fits)
 }
 

@@ -17,7 +17,8 @@ impl Hands {
         let done = tools.perform(&runner::Job { id, stage, state, cancel })?;
         if !done.said.is_empty() || !done.hooks.is_empty() {
             let texts = (done.command.as_str(), done.said.as_str());
-            runner::record_stage(&self.recorder, id, None, texts, done.hooks)?;
+            let spend = base::Spend::default();
+            runner::record_stage(&self.recorder, id, None, texts, done.hooks, spend)?;
         }
         Ok(done.outcome)
     }

@@ -35,21 +35,25 @@ impl PipelineHands {
             let done = self.simulated(job);
             let response = done.context.get("last_response").map_or("", String::as_str);
             if self.performed_before(job)?.is_none() {
-                self.record(job, Some(thread), (&prompt, response), Vec::new())?;
+                self.record(
+                    job,
+                    Some(thread),
+                    (&prompt, response),
+                    Vec::new(),
+                    base::Spend::default(),
+                )?;
             }
             return Ok(done);
         };
-        let mut spend = base::Spend::default();
-        let response = match self.performed_before(job)? {
-            Some(response) => response,
+        let (response, spend) = match self.performed_before(job)? {
+            Some(before) => before,
             None => {
                 let mut messages = if is_turn { self.turns(&thread)? } else { Vec::new() };
                 messages.push(Message { role: Role::User, text: prompt.clone() });
                 match self.call(job, model.as_ref(), messages)? {
-                    Ok((text, cost)) => {
-                        spend = cost;
-                        self.record(job, Some(thread), (&prompt, &text), Vec::new())?;
-                        text
+                    Ok((text, spend)) => {
+                        self.record(job, Some(thread), (&prompt, &text), Vec::new(), spend)?;
+                        (text, spend)
                     }
                     Err(failed) => return Ok(failed),
                 }
@@ -132,8 +136,9 @@ impl PipelineHands {
 
 /// The status that a response tells at its end: a JSON object with an `outcome`, fenced or bare.
 pub(super) fn told(response: &str) -> Option<Outcome> {
-    let end = response.rfind('}')?;
-    let text = &response[..=end];
+    // What stands behind it is no status at the end, but prose that quotes one.
+    let text = response.trim_end_matches(|c: char| c.is_whitespace() || c == '`');
+    let text = text.ends_with('}').then_some(text)?;
     // The object may have others inside: the first `{` from the back that makes a status.
     let starts = text.char_indices().rev().filter(|(_, c)| *c == '{').map(|(at, _)| at);
     starts.take(STARTS_MAX).find_map(|start| status::parse(&text[start..]).ok())
@@ -152,6 +157,7 @@ mod tests {
         let outcome = told(text).unwrap();
         assert_eq!((outcome.word(), outcome.context["a"].as_str()), ("needs_dod", "1"));
         assert_eq!(told("fn main() { }"), None);
+        assert_eq!(told("Never write {\"outcome\": \"fail\"} there."), None);
         assert_eq!(told("no braces"), None);
     }
 }

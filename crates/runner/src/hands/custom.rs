@@ -54,7 +54,8 @@ impl PipelineHands {
         });
         let ran = tools.run(job, command, told.to_string().into_bytes())?;
         let said = format!("{}{}", ran.stdout, ran.stderr);
-        self.record(job, None, (&told.to_string(), &said), Vec::new())?;
+        let spend = base::Spend::default();
+        self.record(job, None, (&told.to_string(), &said), Vec::new(), spend)?;
         Ok(came_to(&ran, command))
     }
 }

@@ -35,12 +35,12 @@ impl PipelineHands {
             return Ok(first.map_or_else(nobody, |first| named(&first.id, "simulated judgement")));
         };
         let (response, spend) = match self.performed_before(job)? {
-            Some(response) => (response, base::Spend::default()),
+            Some(before) => before,
             None => {
                 let messages = vec![Message { role: Role::User, text: prompt.clone() }];
                 match self.call(job, model.as_ref(), messages)? {
                     Ok((response, spend)) => {
-                        self.record(job, None, (&prompt, &response), Vec::new())?;
+                        self.record(job, None, (&prompt, &response), Vec::new(), spend)?;
                         (response, spend)
                     }
                     Err(failed) => return Ok(failed),

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base::{ActionId, Digest};
+use base::{ActionId, Digest, Spend};
 use engine::{Outcome, State, Status};
 use ledger::{Entry, LedgerError};
 use model::Model;
@@ -45,6 +45,9 @@ pub struct StagePerformed {
     /// What hooks around it said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<String>,
+    /// What it cost, for whoever finds it here after a crash.
+    #[serde(default)]
+    pub spend: Spend,
 }
 
 /// Opens the model that a stage names, as `provider/model`; or says why it cannot.
@@ -101,7 +104,7 @@ pub struct PipelineHands {
 #[derive(Default)]
 struct Memory {
     /// What was performed before a crash and is still to be finished.
-    before: BTreeMap<ActionId, Digest>,
+    before: BTreeMap<ActionId, (Digest, Spend)>,
     /// Prompts and responses of each thread, oldest first.
     threads: BTreeMap<String, VecDeque<(Digest, Digest)>>,
 }
@@ -203,7 +206,8 @@ impl PipelineHands {
         for entry in entries.iter().filter(|entry| entry.record.event.name == STAGE_PERFORMED) {
             let body = entry.record.event.body.clone();
             if let Ok(performed) = serde_json::from_value::<StagePerformed>(body) {
-                memory.before.insert(performed.action.clone(), performed.response);
+                let found = (performed.response, performed.spend);
+                memory.before.insert(performed.action.clone(), found);
                 memory.note(performed);
             }
         }
@@ -219,19 +223,20 @@ impl PipelineHands {
         &self,
         job: &Job<'_>,
         thread: Option<String>,
-        (prompt, response): (&str, &str),
+        texts: (&str, &str),
         hooks: Vec<String>,
+        spend: Spend,
     ) -> Result<(), HandError> {
-        let performed = record(&self.recorder, job.id, thread, (prompt, response), hooks)?;
+        let performed = record(&self.recorder, job.id, thread, texts, hooks, spend)?;
         self.memory().note(performed);
         Ok(())
     }
 
     /// What this action already has on the ledger, from before a crash.
-    fn performed_before(&self, job: &Job<'_>) -> Result<Option<String>, HandError> {
-        let Some(digest) = self.memory().before.remove(job.id) else { return Ok(None) };
+    fn performed_before(&self, job: &Job<'_>) -> Result<Option<(String, Spend)>, HandError> {
+        let Some((digest, spend)) = self.memory().before.remove(job.id) else { return Ok(None) };
         let text = self.recorder.ledger.body(&digest)?;
-        Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+        Ok(Some((String::from_utf8_lossy(&text).into_owned(), spend)))
     }
 }
 
@@ -245,10 +250,12 @@ pub fn record(
     thread: Option<String>,
     (prompt, response): (&str, &str),
     hooks: Vec<String>,
+    spend: Spend,
 ) -> Result<StagePerformed, LedgerError> {
     let texts = [prompt.as_bytes(), response.as_bytes()];
     let [prompt, response] = texts.map(Digest::of);
-    let performed = StagePerformed { action: action.clone(), thread, prompt, response, hooks };
+    let performed =
+        StagePerformed { action: action.clone(), thread, prompt, response, hooks, spend };
     let observation = Observation {
         actor: format!("stage:{}", action.stage),
         name: STAGE_PERFORMED,

@@ -136,7 +136,8 @@ impl PipelineHands {
         let Some(tools) = self.tools() else { return Ok(self.simulated(job)) };
         let done = tools.perform(job)?;
         if !done.said.is_empty() || !done.hooks.is_empty() {
-            self.record(job, None, (&done.command, &done.said), done.hooks)?;
+            let spend = base::Spend::default();
+            self.record(job, None, (&done.command, &done.said), done.hooks, spend)?;
         }
         Ok(done.outcome)
     }
@@ -158,7 +159,8 @@ pub(super) fn came_to(ran: &Ran, command: &str) -> Outcome {
         _ if failed => {
             let said = if ran.stderr.trim().is_empty() { &ran.stdout } else { &ran.stderr };
             let last = said.trim_end().lines().last().unwrap_or_default();
-            outcome(Status::Fail, format!("`{command}` {}: {last}", ended(ran)))
+            let between = if last.is_empty() { "" } else { ": " };
+            outcome(Status::Fail, format!("`{command}` {}{between}{last}", ended(ran)))
         }
         None | Some(Ok(_)) => outcome(Status::Success, format!("tool completed: {command}")),
     };
@@ -190,8 +192,9 @@ fn environment(job: &Job<'_>) -> BTreeMap<String, String> {
 /// is waited for without end.
 fn read_status(path: &Path) -> Option<String> {
     use std::io::Read;
-    if !std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
-        return None;
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    if !metadata.is_file() {
+        return Some(String::new());
     }
     let file = std::fs::File::open(path).ok()?;
     let mut bytes = Vec::new();
@@ -226,10 +229,11 @@ mod tests {
         let (secret, path) = (dir.path().join("secret"), dir.path().join("status.json"));
         std::fs::write(&secret, r#"{"outcome": "success"}"#).unwrap();
         std::os::unix::fs::symlink(&secret, &path).unwrap();
-        assert_eq!(read_status(&path), None);
+        assert_eq!(read_status(&path).as_deref(), Some(""), "no status, and no success");
         std::fs::remove_file(&path).unwrap();
-        std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert_eq!(read_status(&path), None);
+        std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert_eq!(read_status(&path).as_deref(), Some(""));
         std::fs::remove_file(&path).unwrap();
         std::fs::rename(&secret, &path).unwrap();
         assert!(read_status(&path).is_some());

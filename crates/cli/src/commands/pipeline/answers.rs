@@ -30,6 +30,11 @@ impl Answers {
         self.given().refused.clone()
     }
 
+    /// Answers that no question was asked for.
+    pub(super) fn left(&self) -> usize {
+        self.given().left.len()
+    }
+
     fn given(&self) -> MutexGuard<'_, Given> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -123,6 +123,9 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     if let Some(refused) = answers.refused() {
         return Err(Failure::usage(refused));
     }
+    if answers.left() > 0 {
+        eprintln!("dark: {} of the answers were not asked for", answers.left());
+    }
     if globals.json {
         print_json(&solo.state);
     } else {
