@@ -370,7 +370,10 @@ mod tests {
         }
     }
 
-    fn play(stages: &str, person: impl Fn(&str, &Cancel) -> Reply + Sync) -> Result<Stand, DriveError> {
+    fn play(
+        stages: &str,
+        person: impl Fn(&str, &Cancel) -> Reply + Sync,
+    ) -> Result<Stand, DriveError> {
         let dot = format!(
             "digraph {{ start [shape=Mdiamond] e [shape=Msquare] f [shape=component] {stages} }}"
         );
