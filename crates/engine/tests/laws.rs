@@ -188,6 +188,29 @@ proptest! {
     }
 
     #[test]
+    fn a_ledger_that_no_engine_wrote_is_refused_and_harms_nobody(
+        choices in choices(), at in any::<usize>(), other in any::<usize>(), how in 0..4_u8,
+    ) {
+        let mut log = Vec::new();
+        let state = course(choices, |_, _, events| log.extend_from_slice(events));
+        let (at, other) = (at % log.len(), other % log.len());
+        match how {
+            0 => drop(log.remove(at)),
+            1 => log.insert(at, log[other].clone()),
+            2 => log.swap(at, other),
+            _ => log[at] = log[other].clone(),
+        }
+        let mut replayed = State::new(run(), Arc::clone(state.graph()));
+        for event in &log {
+            let before = replayed.clone();
+            if replayed.follow(event).is_err() {
+                prop_assert_eq!(&replayed, &before);
+                break;
+            }
+        }
+    }
+
+    #[test]
     fn a_foreign_branch_is_never_open(choices in choices(), fork in any::<[u8; 4]>()) {
         course(choices, |state, _, _| {
             let Some(current) = state.current() else { return };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::{Diagnostic, Digest, LineId, RunId};
-use engine::{Event, Input, RunLimits, State, apply};
+use engine::{Event, Input, RunLimits, State};
 use ledger::{Entry, KeyError, Ledger, LedgerError, LedgerKey, VerifierKey};
 use model::Model;
 use pipeline::Graph;
@@ -344,7 +344,9 @@ pub fn replay(
         let stored = &entry.record.event;
         let event = Event::from_body(&stored.name, stored.version, &stored.body)
             .map_err(|error| wrong(format!("entry {}: {error}", entry.sequence)))?;
-        apply(&mut state, &event);
+        state
+            .follow(&event)
+            .map_err(|misfit| wrong(format!("entry {}: {misfit}", entry.sequence)))?;
     }
     Ok(state)
 }

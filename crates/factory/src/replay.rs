@@ -289,7 +289,7 @@ fn recorded_stand(recording: &Recording) -> Result<String, FactoryError> {
         let stored = &entry.record.event;
         let event = engine::Event::from_body(&stored.name, stored.version, &stored.body)
             .map_err(|error| unreplayable(recording, &error.to_string()))?;
-        engine::apply(&mut state, &event);
+        state.follow(&event).map_err(|misfit| unreplayable(recording, &misfit.to_string()))?;
     }
     Ok(match state.ending() {
         Some(ending) => ended(ending),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::{Digest, RunId};
-use engine::{Event, Input, RunLimits, State, apply};
+use engine::{Event, Input, RunLimits, State};
 use ledger::{Entry, KeyError, Ledger, LedgerError, LedgerKey};
 use pipeline::Graph;
 use sandbox::{Cancel, Sandbox};
@@ -258,7 +258,9 @@ fn follow(state: &mut State, entry: &Entry, dir: &Path) -> Result<(), SoloError>
         let stored = &entry.record.event;
         let event = Event::from_body(&stored.name, stored.version, &stored.body)
             .map_err(|error| unreplayable(dir, format!("entry {}: {error}", entry.sequence)))?;
-        apply(state, &event);
+        state
+            .follow(&event)
+            .map_err(|misfit| unreplayable(dir, format!("entry {}: {misfit}", entry.sequence)))?;
     }
     Ok(())
 }
