@@ -75,6 +75,10 @@ pub enum SoloError {
     Taken(PathBuf),
     #[error("{0} has no run: start one without `--resume`")]
     Empty(PathBuf),
+    #[error(
+        "{path} is gone, and {ledger} was signed with it: bring it back, or begin in a new folder"
+    )]
+    NoKey { path: PathBuf, ledger: PathBuf },
     #[error("the run in {dir} cannot be brought back: {reason}")]
     Unreplayable { dir: PathBuf, reason: String },
     #[error(
@@ -274,6 +278,10 @@ fn open(dir: &Path) -> Result<Ledger, SoloError> {
     std::fs::create_dir_all(dir.join(LEDGER)).map_err(io)?;
     let path = dir.join("ledger.key");
     if !path.exists() {
+        let ledger = dir.join(LEDGER);
+        if std::fs::read_dir(&ledger).map_err(io)?.next().is_some() {
+            return Err(SoloError::NoKey { path, ledger });
+        }
         // Whole or not at all, whatever is killed and whoever else is at it: under a name of this
         // process's own first.
         let new = dir.join(format!("ledger.key.{}", std::process::id()));

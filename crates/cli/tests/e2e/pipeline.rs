@@ -205,3 +205,21 @@ fn a_runs_folder_is_written_only_where_nothing_is() {
     desk.exits(&[START, &["--answer", "ship", "--logs", "logs"]].concat(), 0);
     assert!(desk.path("logs/gate/status.json").is_file());
 }
+
+#[test]
+fn a_ledger_whose_key_is_gone_is_not_gone_on_with() {
+    let desk = Desk::new(GATE);
+    desk.exits(START, 1);
+    std::fs::remove_file(desk.path("run/ledger.key")).unwrap();
+    let told = desk.exits(RESUME, 3);
+    assert!(told.contains("ledger.key is gone"), "{told}");
+}
+
+/// A question that nobody answered in time takes its default as soon as somebody looks.
+#[test]
+fn a_gate_whose_time_is_up_takes_its_default() {
+    let late = "gate [shape=hexagon, timeout=\"1ms\", human.default_choice=tool_fix, ";
+    let desk = Desk::new(&GATE.replace("gate [shape=hexagon, ", late));
+    let state = last_line(&desk.exits(START, 0));
+    assert_eq!(state["context"]["human.gate.label"], "Fix");
+}
