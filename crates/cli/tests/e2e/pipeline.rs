@@ -220,6 +220,13 @@ fn a_ledger_whose_key_is_gone_is_not_gone_on_with() {
 fn a_gate_whose_time_is_up_takes_its_default() {
     let late = "gate [shape=hexagon, timeout=\"1ms\", human.default_choice=tool_fix, ";
     let desk = Desk::new(&GATE.replace("gate [shape=hexagon, ", late));
-    let state = last_line(&desk.exits(START, 0));
+    let first = desk.run(START);
+    // Whoever is quicker than a millisecond leaves it to the next who looks.
+    let told = match first.status.code() {
+        Some(1) => desk.exits(RESUME, 0),
+        _ => String::from_utf8_lossy(&first.stdout).into_owned(),
+    };
+    let state = last_line(&told);
+    assert_eq!(state["ending"], "completed");
     assert_eq!(state["context"]["human.gate.label"], "Fix");
 }
