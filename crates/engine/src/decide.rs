@@ -226,7 +226,11 @@ impl Draft {
                 let outcome = Outcome::new(Status::Success, "waited");
                 self.finish(branch, outcome, Vec::new());
             }
-            Stand::Started { deadline } | Stand::Forked { deadline } if timed_out(*deadline) => {
+            Stand::Started { deadline }
+            | Stand::Forked { deadline }
+            | Stand::Watching { deadline, .. }
+                if timed_out(*deadline) =>
+            {
                 let timeout = step.timeout.unwrap_or_default();
                 let mut outcome =
                     Outcome::new(Status::Retry, format!("timed out after {timeout:?}"));
@@ -235,11 +239,6 @@ impl Draft {
                     outcome.context = self.results(branch);
                 }
                 self.finish(branch, outcome, Vec::new());
-            }
-            Stand::Watching { deadline, .. } if timed_out(*deadline) => {
-                let timeout = step.timeout.unwrap_or_default();
-                let note = format!("timed out after {timeout:?}");
-                self.finish(branch, Outcome::new(Status::Retry, note), Vec::new());
             }
             Stand::Watching { .. } => self.look(branch),
             Stand::Asked { .. } => match step.default_way.map(|way| step.ways[way].name.clone()) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::{Diagnostic, Digest, LineId, RunId};
-use engine::{Event, Input, RunLimits, State};
+use engine::{Input, RunLimits, State};
 use ledger::{Entry, KeyError, Ledger, LedgerError, LedgerKey, VerifierKey};
 use model::Model;
 use pipeline::Graph;
@@ -16,7 +16,7 @@ use crate::config::{BackendChoice, Config, LineConfig};
 use crate::hands::Hands;
 use crate::intents::{self, IntentError, Loaded};
 use crate::layout::Layout;
-use crate::opening::{self, Opening, OpeningError, RUN_OPENED};
+use crate::opening::{self, Opening, OpeningError};
 use runner::Watcher;
 use runner::{DriveError, Stand};
 use runner::{Recorder, now};
@@ -340,20 +340,10 @@ pub fn replay(
     let graph: Graph = serde_json::from_slice(&ledger.body(&opening.graph)?)
         .map_err(|error| wrong(format!("the graph: {error}")))?;
     let mut state = State::new(run.clone(), Arc::new(graph));
-    for entry in entries.iter().filter(|entry| is_event(entry)) {
-        let stored = &entry.record.event;
-        let event = Event::from_body(&stored.name, stored.version, &stored.body)
-            .map_err(|error| wrong(format!("entry {}: {error}", entry.sequence)))?;
-        state
-            .follow(&event)
-            .map_err(|misfit| wrong(format!("entry {}: {misfit}", entry.sequence)))?;
+    for entry in entries {
+        runner::follow(&mut state, entry).map_err(wrong)?;
     }
     Ok(state)
-}
-
-/// Whether an entry drives the engine; all others are observations.
-pub(crate) fn is_event(entry: &Entry) -> bool {
-    entry.record.actor == "engine" && entry.record.event.name != RUN_OPENED
 }
 
 /// Reads and lints a pipeline, the built-in one where none is named.

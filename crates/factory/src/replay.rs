@@ -285,11 +285,8 @@ fn recorded_stand(recording: &Recording) -> Result<String, FactoryError> {
     let graph = serde_json::from_slice(&bytes)
         .map_err(|error| unreplayable(recording, &format!("the graph: {error}")))?;
     let mut state = State::new(recording.run.clone(), Arc::new(graph));
-    for entry in recording.entries.iter().filter(|entry| crate::factory::is_event(entry)) {
-        let stored = &entry.record.event;
-        let event = engine::Event::from_body(&stored.name, stored.version, &stored.body)
-            .map_err(|error| unreplayable(recording, &error.to_string()))?;
-        state.follow(&event).map_err(|misfit| unreplayable(recording, &misfit.to_string()))?;
+    for entry in &recording.entries {
+        runner::follow(&mut state, entry).map_err(|why| unreplayable(recording, &why))?;
     }
     Ok(match state.ending() {
         Some(ending) => ended(ending),

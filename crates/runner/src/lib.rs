@@ -31,7 +31,7 @@ pub use interview::{
     AutoApprove, Callback, Console, Declined, Interviewer, Queue, RecordedAnswers, Reply,
 };
 pub use preamble::{preamble, session};
-pub use recorder::{Observation, Recorder, now};
+pub use recorder::{Observation, Recorder, follow, now};
 pub use solo::{NewRun, PIPELINE_OPENED, PipelineOpened, Solo, SoloError, SoloOptions};
 pub use status::{StatusError, parse as parse_status};
 pub use watch::{Nobody, Notice, Watcher};

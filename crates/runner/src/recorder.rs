@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base::{Digest, RequirementId, RunId, Timestamp, canonical};
+use engine::State;
 use ledger::{Entry, Event, Ledger, LedgerError, Record};
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +17,24 @@ pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
+
+/// Applies an entry that the engine wrote as an event; all others are observations, and change nothing.
+///
+/// # Errors
+/// Why it cannot be applied: a later version wrote it, or it cannot follow those before it.
+pub fn follow(state: &mut State, entry: &Entry) -> Result<(), String> {
+    if entry.record.actor != ENGINE {
+        return Ok(());
+    }
+    let stored = &entry.record.event;
+    let wrong = |why: &dyn std::fmt::Display| format!("entry {}: {why}", entry.sequence);
+    let event = engine::Event::from_body(&stored.name, stored.version, &stored.body);
+    let event = event.map_err(|unknown| wrong(&unknown))?;
+    state.follow(&event).map_err(|misfit| wrong(&misfit))
+}
+
+/// Who is said to have written events.
+const ENGINE: &str = "engine";
 
 /// The ledger, as one run writes to it.
 #[derive(Clone)]
@@ -48,7 +67,7 @@ impl Recorder {
                 version: event.version(),
                 body: event.to_body(),
             };
-            self.record(time, "engine".to_owned(), stored, Vec::new())
+            self.record(time, ENGINE.to_owned(), stored, Vec::new())
         });
         self.append(&[], records.collect())
     }

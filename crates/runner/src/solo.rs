@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::{Digest, RunId};
-use engine::{Event, Input, RunLimits, State};
+use engine::{Input, RunLimits, State};
 use ledger::{Entry, KeyError, Ledger, LedgerError, LedgerKey};
 use pipeline::Graph;
 use sandbox::{Cancel, Sandbox};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::driver::{self, DriveError, Stand};
 use crate::hands::{CustomHandler, Models, PipelineHands, STAGE_PERFORMED};
 use crate::interview::Interviewer;
-use crate::recorder::{Observation, Recorder, now};
+use crate::recorder::{Observation, Recorder, follow, now};
 use crate::watch::Watcher;
 
 /// The entry that opens the run of a pipeline on its own.
@@ -142,7 +142,7 @@ impl Solo {
         let mut state = fresh(&ledger, dir, &run, &opened)?;
         let entries = ledger.run(&run)?;
         for entry in &entries {
-            follow(&mut state, entry, dir)?;
+            follow(&mut state, entry).map_err(|why| unreplayable(dir, why))?;
         }
         Ok((state, entries))
     }
@@ -173,7 +173,7 @@ impl Solo {
         let (mut performed, mut away_since) = (Vec::new(), None);
         for entry in ledger.run_entries(&run) {
             let entry = entry?;
-            follow(&mut state, &entry, dir)?;
+            follow(&mut state, &entry).map_err(|why| unreplayable(dir, why))?;
             away_since = Some(entry.record.time);
             if entry.record.event.name == STAGE_PERFORMED {
                 performed.push(entry);
@@ -254,19 +254,6 @@ fn fresh(
     let graph: Graph = serde_json::from_slice(&ledger.body(&opened.graph)?)
         .map_err(|error| unreplayable(dir, format!("its graph: {error}")))?;
     Ok(State::new(run.clone(), Arc::new(graph)))
-}
-
-/// Applies an entry that is the engine's.
-fn follow(state: &mut State, entry: &Entry, dir: &Path) -> Result<(), SoloError> {
-    if entry.record.actor == "engine" {
-        let stored = &entry.record.event;
-        let event = Event::from_body(&stored.name, stored.version, &stored.body)
-            .map_err(|error| unreplayable(dir, format!("entry {}: {error}", entry.sequence)))?;
-        state
-            .follow(&event)
-            .map_err(|misfit| unreplayable(dir, format!("entry {}: {misfit}", entry.sequence)))?;
-    }
-    Ok(())
 }
 
 fn unreplayable(dir: &Path, reason: String) -> SoloError {
