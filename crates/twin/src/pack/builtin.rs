@@ -1,0 +1,12 @@
+//! The packs that come with the program, compiled into it.
+
+type Files = &'static [(&'static str, &'static str)];
+
+macro_rules! pack {
+    ($name:literal: $($file:literal)*) => {
+        ($name, &[$(($file, include_str!(concat!("../../packs/", $name, "/", $file)))),*] as Files)
+    };
+}
+
+/// Each pack with its files.
+pub(super) const PACKS: &[(&str, Files)] = &[pack!("echo": "pack.toml" "echo.star")];

@@ -1,0 +1,245 @@
+//! The scripts of a pack: Starlark, read and checked once, then called for each request.
+//!
+//! A script is a pure function of what it is given: it has no files, no clock and no chance but those
+//! of its universe. It may loop, call and allocate within bounds.
+
+mod blob;
+mod db;
+mod doc;
+mod effects;
+mod page;
+mod perform;
+mod request;
+mod values;
+mod work;
+
+use std::collections::{BTreeMap, HashMap};
+
+use base::{Diagnostic, Place};
+use starlark::codemap::FileSpanRef;
+use starlark::environment::{FrozenModule, Globals, GlobalsBuilder, Module};
+use starlark::eval::{BeforeStmtFunc, BeforeStmtFuncDyn, Evaluator, ReturnFileLoader};
+use starlark::syntax::{AstModule, Dialect, DialectTypes};
+use starlark::values::OwnedFrozenValue;
+
+pub(crate) use perform::{Answer, Performance, call, open_socket, perform, sign, socket_received};
+pub(crate) use work::{Wish, Work};
+
+/// Function calls and turns of loops in one call of a script: some milliseconds.
+const TICKS_MAX: u64 = 1_000_000;
+
+/// How deep functions may call each other.
+const CALLS_MAX: usize = 64;
+
+/// What one call of a script may allocate, in bytes; looked at after each statement.
+const HEAP_BYTES_MAX: usize = 64 << 20;
+
+/// Elements of a `range`.
+const RANGE_MAX: i32 = 1_000_000;
+
+/// Bytes of one script file: more is no small script.
+const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// A script that failed: a mistake of the pack's, never of whoever sent the request.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the pack's script failed: {0}")]
+pub struct ScriptError(pub String);
+
+/// All scripts of a pack, ready to be called.
+pub(crate) struct Program {
+    functions: HashMap<String, OwnedFrozenValue>,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} functions", self.functions.len())
+    }
+}
+
+impl Program {
+    /// Reads scripts by file name. A file gives another's names to its own by `load("other.star", "name")`.
+    pub(crate) fn load<'a>(
+        files: impl Iterator<Item = (&'a String, &'a String)>,
+    ) -> Result<Self, Diagnostic> {
+        let globals = globals();
+        let mut left = BTreeMap::new();
+        for (name, text) in files {
+            left.insert(name.as_str(), parsed(name, text)?);
+        }
+        let mut modules: BTreeMap<String, FrozenModule> = BTreeMap::new();
+        while !left.is_empty() {
+            // Those whose loads are all there; in each turn at least one, or they load in a circle.
+            let ready = left.iter().find_map(|(name, ast)| {
+                let loads = ast.loads();
+                loads.iter().all(|load| modules.contains_key(load.module_id)).then_some(*name)
+            });
+            let Some(name) = ready else { return Err(unloadable(&left)) };
+            let ast = left.remove(name).expect("it was just found there");
+            let module = frozen(ast, &globals, &modules).map_err(|cause| told(name, &cause))?;
+            modules.insert(name.to_owned(), module);
+        }
+        let mut functions = HashMap::new();
+        for (file, module) in &modules {
+            for name in module.names() {
+                let Ok(value) = module.get(name.as_str()) else { continue };
+                if value.value().get_type() != "function" {
+                    continue;
+                }
+                if functions.insert(name.as_str().to_owned(), value).is_some() {
+                    let message = format!("a second function `{}`", name.as_str());
+                    let help = "functions of all files of a pack share their names; a name that begins with `_` is its file's own";
+                    let found = Diagnostic::error("duplicate-function", message).help(help);
+                    return Err(found.at(Place::line(file, 1)));
+                }
+            }
+        }
+        Ok(Self { functions })
+    }
+
+    pub(crate) fn has(&self, function: &str) -> bool {
+        self.functions.contains_key(function)
+    }
+
+    pub(crate) fn function(&self, name: &str) -> Option<&OwnedFrozenValue> {
+        self.functions.get(name)
+    }
+
+    pub(crate) fn nearest(&self, function: &str) -> Option<&str> {
+        base::nearest(function, self.functions.keys().map(String::as_str))
+    }
+}
+
+/// What every script has besides Starlark's own functions.
+fn globals() -> Globals {
+    GlobalsBuilder::standard()
+        .with(capped)
+        .with(db::natives)
+        .with(effects::natives)
+        .with(values::natives)
+        .with(page::natives)
+        .build()
+}
+
+fn dialect() -> Dialect {
+    Dialect {
+        enable_load: true,
+        enable_top_level_stmt: false,
+        enable_types: DialectTypes::Enable,
+        enable_f_strings: true,
+        ..Dialect::Standard
+    }
+}
+
+fn parsed(name: &str, text: &str) -> Result<AstModule, Diagnostic> {
+    if text.len() > FILE_BYTES_MAX {
+        let message = format!("{} bytes are more than a script may have", text.len());
+        return Err(Diagnostic::error("long-script", message).at(Place::line(name, 1)));
+    }
+    AstModule::parse(name, text.to_owned(), &dialect()).map_err(|cause| told(name, &cause))
+}
+
+fn frozen(
+    ast: AstModule,
+    globals: &Globals,
+    modules: &BTreeMap<String, FrozenModule>,
+) -> starlark::Result<FrozenModule> {
+    let known = modules.iter().map(|(name, module)| (name.as_str(), module)).collect();
+    let loader = ReturnFileLoader { modules: &known };
+    Module::with_temp_heap(|module| {
+        {
+            let mut eval = Evaluator::new(&module);
+            bound(&mut eval)?;
+            eval.set_loader(&loader);
+            eval.enable_static_typechecking(true);
+            eval.eval_module(ast, globals)?;
+        }
+        Ok(module.freeze()?)
+    })
+}
+
+/// What is wrong where loads cannot be satisfied.
+fn unloadable(left: &BTreeMap<&str, AstModule>) -> Diagnostic {
+    let missing = left.iter().find_map(|(name, ast)| {
+        let load = ast.loads().into_iter().find(|load| !left.contains_key(load.module_id))?;
+        Some((*name, load.module_id.to_owned()))
+    });
+    let (file, message) = match missing {
+        Some((file, wanted)) => (file, format!("there is no script `{wanted}` to load from")),
+        None => {
+            let names: Vec<&str> = left.keys().copied().collect();
+            (names[0], format!("scripts load each other in a circle: {}", names.join(", ")))
+        }
+    };
+    Diagnostic::error("bad-load", message).at(Place::line(file, 1))
+}
+
+/// A Starlark error as a finding with its place.
+fn told(name: &str, cause: &starlark::Error) -> Diagnostic {
+    let place = cause.span().map(|span| {
+        let begin = span.resolve_span().begin;
+        let count = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+        let file = span.filename().to_owned();
+        Place { file, line: count(begin.line), column: count(begin.column) }
+    });
+    let message = cause.without_diagnostic().to_string();
+    Diagnostic::error("bad-script", message).at(place.unwrap_or_else(|| Place::line(name, 1)))
+}
+
+/// Puts the bounds of one call in place.
+fn bound(eval: &mut Evaluator<'_, '_, '_>) -> starlark::Result<()> {
+    let wrong = |cause: anyhow::Error| error(cause.to_string());
+    eval.set_max_callstack_size(CALLS_MAX).map_err(wrong)?;
+    eval.set_max_tick_count(TICKS_MAX).map_err(wrong)?;
+    eval.before_stmt_for_dap(BeforeStmtFunc::from_dyn(Box::new(HeapWatch)));
+    Ok(())
+}
+
+/// Looks at the heap at every statement: Starlark's own limit is looked at too rarely to catch a text that
+/// doubles in a loop.
+struct HeapWatch;
+
+impl<'e> BeforeStmtFuncDyn<'e> for HeapWatch {
+    fn call<'v>(
+        &mut self,
+        _: FileSpanRef<'_>,
+        _: bool,
+        eval: &mut Evaluator<'v, '_, 'e>,
+    ) -> starlark::Result<()> {
+        if eval.heap().peak_allocated_bytes() > HEAP_BYTES_MAX {
+            return Err(error(format!("more than {HEAP_BYTES_MAX} bytes allocated")));
+        }
+        Ok(())
+    }
+}
+
+/// What a value of ours would be when Starlark read it back from a page of a heap: it writes none.
+fn unpaged<T>() -> T {
+    unreachable!("heaps are not paged")
+}
+
+/// An error of a script's own doing.
+fn error(message: impl Into<String>) -> starlark::Error {
+    starlark::Error::new_value(anyhow::Error::msg(message.into()))
+}
+
+#[starlark::starlark_module]
+fn capped(builder: &mut GlobalsBuilder) {
+    /// The whole numbers from `a` (or 0) up to `b`, without `b`.
+    fn range(
+        #[starlark(require = pos)] a: i32,
+        #[starlark(require = pos)] b: Option<i32>,
+        #[starlark(require = pos, default = 1)] step: i32,
+    ) -> starlark::Result<Vec<i32>> {
+        let (from, to) = b.map_or((0, a), |b| (a, b));
+        if step == 0 || from.abs_diff(to) / step.unsigned_abs() > RANGE_MAX.unsigned_abs() {
+            return Err(error(format!("a range takes at most {RANGE_MAX} steps")));
+        }
+        let mut numbers = Vec::new();
+        let mut at = from;
+        while (step > 0 && at < to) || (step < 0 && at > to) {
+            numbers.push(at);
+            at = at.saturating_add(step);
+        }
+        Ok(numbers)
+    }
+}

@@ -1,0 +1,561 @@
+//! One request from its bytes to its answer: route, authenticate, faults, rates, scopes, arguments, handler.
+//!
+//! The pack's hooks, all of them functions of its scripts and all but the first two optional:
+//! `authenticate(req)` says who calls, or refuses; `refused(req, refusal)` shapes an error; `answered(req,
+//! value)` shapes any other answer; `headers(req, status)` gives headers to all.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use base::Timestamp;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest as _, Sha256};
+use starlark::ErrorKind;
+use starlark::environment::Module;
+use starlark::eval::Evaluator;
+use starlark::values::Value;
+use starlark::values::structs::AllocStruct;
+
+use super::doc::{alloc_json, to_json};
+use super::effects::Whole;
+use super::request::{Incoming, Req, actor_of};
+use super::work::{Frame, Refusal, Work};
+use super::{ScriptError, bound};
+use crate::delivery::Delivery;
+use crate::fault::Effect;
+use crate::journal::Exchange;
+use crate::pack::{Operation, Pack, PackError};
+use crate::universe::{Opened, Twin};
+use crate::{Request, Response};
+
+/// How a request ended.
+pub(crate) enum Answer {
+    Response(Response),
+    /// The connection breaks without one.
+    Reset,
+}
+
+/// All that one request led to.
+pub(crate) struct Performance {
+    pub(crate) answer: Answer,
+    pub(crate) work: Work,
+    pub(crate) exchange: Exchange,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// Why a script did not return.
+enum Stop {
+    Refused(Refusal),
+    Broken(ScriptError),
+}
+
+type Strike<'a> = dyn FnMut(&str, Option<&str>) -> Vec<Effect> + 'a;
+
+/// Takes a request to its answer on a copy of the twin.
+pub(crate) fn perform(
+    twin: &Twin,
+    index: usize,
+    work: Work,
+    now: Timestamp,
+    rates_enforced: bool,
+    request: Request,
+    strike: &mut Strike<'_>,
+) -> Performance {
+    let pack = &*twin.pack;
+    let incoming = Incoming::read(pack, request);
+    let operation = incoming.operation.map(|index| pack.operation(index));
+    let name = operation.map_or("", |operation| operation.name.as_str());
+    let mut exchange = Exchange::new(pack.service(), now, name);
+    exchange.method = incoming.head.method.to_string();
+    exchange.target = incoming.head.uri.to_string();
+    exchange.request = incoming.body.clone();
+    exchange.covered = operation.is_some();
+    let shown = operation.map(|operation| operation.shown.clone());
+    let before = work.clone();
+    with_frame(twin, index, work, now, |eval, frame| {
+        let req = Req::new(incoming, twin.base.clone(), shown);
+        let value = eval.heap().alloc(req.clone());
+        let mut scene = Scene { eval, pack, req, value, effects: Vec::new(), rates_enforced, now };
+        let ended = scene.play(operation, frame, strike);
+        let answer = scene.answer(ended, frame, before, &mut exchange);
+        if let Some(args) = scene.req.args() {
+            exchange.args = args.clone();
+        }
+        exchange.actor = scene.req.actor().and_then(|actor| id_of(actor)).map(str::to_owned);
+        exchange.faults = scene.effects.iter().map(fault_name).collect();
+        let effects = scene.effects;
+        (answer, exchange, effects)
+    })
+    .into_performance()
+}
+
+struct Framed<T>(T, Work);
+
+impl Framed<(Answer, Exchange, Vec<Effect>)> {
+    fn into_performance(self) -> Performance {
+        let Self((answer, exchange, effects), work) = self;
+        Performance { answer, work, exchange, effects }
+    }
+}
+
+/// Sets up an evaluator with its frame, runs `act`, and hands the work back.
+fn with_frame<T>(
+    twin: &Twin,
+    index: usize,
+    work: Work,
+    now: Timestamp,
+    act: impl for<'v, 'a, 'e> FnOnce(&mut Evaluator<'v, 'a, 'e>, &Frame<'_>) -> T,
+) -> Framed<T> {
+    let frame = Frame { pack: &twin.pack, twin: index, now, work: RefCell::new(work) };
+    let value = Module::with_temp_heap(|module| {
+        let mut eval = Evaluator::new(&module);
+        eval.extra = Some(&frame);
+        // The only errors are limits of zero and limits set twice.
+        bound(&mut eval).expect("the bounds are set once, and are not zero");
+        act(&mut eval, &frame)
+    });
+    Framed(value, frame.work.into_inner())
+}
+
+struct Scene<'x, 'v, 'a, 'e> {
+    eval: &'x mut Evaluator<'v, 'a, 'e>,
+    pack: &'x Pack,
+    req: Req,
+    /// The same, for scripts.
+    value: Value<'v>,
+    effects: Vec<Effect>,
+    rates_enforced: bool,
+    now: Timestamp,
+}
+
+/// What a request came to before it became an answer.
+enum Ended<'v> {
+    Value(Value<'v>),
+    Refused(Refusal),
+    Broken(ScriptError),
+    /// By a fault, before anything was done.
+    Reset,
+}
+
+impl<'v> Scene<'_, 'v, '_, '_> {
+    fn play(
+        &mut self,
+        operation: Option<&Operation>,
+        frame: &Frame<'_>,
+        strike: &mut Strike<'_>,
+    ) -> Ended<'v> {
+        match self.play_to_stop(operation, frame, strike) {
+            Ok(ended) => ended,
+            Err(Stop::Refused(refusal)) => Ended::Refused(refusal),
+            Err(Stop::Broken(error)) => Ended::Broken(error),
+        }
+    }
+
+    fn play_to_stop(
+        &mut self,
+        operation: Option<&Operation>,
+        frame: &Frame<'_>,
+        strike: &mut Strike<'_>,
+    ) -> Result<Ended<'v>, Stop> {
+        let refusals = &self.pack.manifest().refusals;
+        let Some(operation) = operation else {
+            let incoming = self.req.incoming();
+            let code = match (&refusals.wrong_method, incoming.wrong_method) {
+                (Some(code), true) => code,
+                _ => &refusals.unknown_operation,
+            };
+            let refusal = Refusal::of(code)
+                .with("method", incoming.head.method.as_str())
+                .with("path", incoming.head.uri.path());
+            return Ok(Ended::Refused(refusal));
+        };
+        if !operation.data.public {
+            let actor = self.call("authenticate", &[self.value])?;
+            let actor = actor_of(actor).map_err(|cause| broken(&cause))?;
+            self.req.know_actor(actor);
+        }
+        let actor = self.req.actor().cloned();
+        let id = actor.as_ref().and_then(|actor| id_of(actor));
+        self.effects = strike(&operation.name, id);
+        if let Some(ended) = self.planted() {
+            return Ok(ended);
+        }
+        self.rate(operation, id, frame)?;
+        self.scopes(operation, actor.as_deref())?;
+        if let Some(cause) = &self.req.incoming().malformed {
+            let refusal = Refusal::of(&refusals.malformed_body).with("cause", &**cause);
+            return Ok(Ended::Refused(refusal));
+        }
+        let args = self.req.incoming().args(self.pack, operation).map_err(Stop::Refused)?;
+        self.req.know_args(Arc::new(args));
+        self.call(&operation.handler, &[self.value]).map(Ended::Value)
+    }
+
+    /// A fault that ends the request before anything is done.
+    fn planted(&self) -> Option<Ended<'v>> {
+        let refusals = &self.pack.manifest().refusals;
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::Reset => Some(Ended::Reset),
+            Effect::ServerError { status } => {
+                let refusal = Refusal::of(&refusals.server_error);
+                Some(Ended::Refused(Refusal { status: Some(*status), ..refusal }))
+            }
+            Effect::RateLimited { retry_after } => {
+                let refusal = Refusal::of(&refusals.rate_limited);
+                Some(Ended::Refused(refusal.with("retry_after", *retry_after)))
+            }
+            _ => None,
+        })
+    }
+
+    fn rate(
+        &mut self,
+        operation: &Operation,
+        actor: Option<&str>,
+        frame: &Frame<'_>,
+    ) -> Result<(), Stop> {
+        let Some((name, rate)) = &operation.rate else { return Ok(()) };
+        let bucket = match rate.shared {
+            true => format!("{name} {}", actor.unwrap_or_default()),
+            false => format!("{name} {} {}", actor.unwrap_or_default(), operation.name),
+        };
+        let left = frame.work.borrow_mut().buckets.take(&bucket, *rate, self.now);
+        self.req.know_rate(json!({
+            "name": name, "limit": left.limit, "remaining": left.remaining,
+            "reset": left.reset.seconds(), "used": left.limit - left.remaining,
+        }));
+        if left.exceeded && self.rates_enforced {
+            let wait = left.reset.since(self.now).as_millis().div_ceil(1000);
+            let wait = u64::try_from(wait).unwrap_or(u64::MAX).max(1);
+            let refusal = Refusal::of(&self.pack.manifest().refusals.rate_limited);
+            return Err(Stop::Refused(refusal.with("retry_after", wait)));
+        }
+        Ok(())
+    }
+
+    fn scopes(&self, operation: &Operation, actor: Option<&Json>) -> Result<(), Stop> {
+        let needed = &operation.data.scopes;
+        let Some(code) = &self.pack.manifest().refusals.missing_scope else { return Ok(()) };
+        let provided = actor.and_then(|actor| actor.get("scopes")).and_then(Json::as_array);
+        let (Some(provided), false) = (provided, needed.is_empty()) else { return Ok(()) };
+        let has = |scope: &String| provided.iter().any(|one| one.as_str() == Some(scope));
+        if needed.iter().any(has) {
+            return Ok(());
+        }
+        let list = |scopes: Vec<&str>| scopes.join(",");
+        let refusal = Refusal::of(code)
+            .with("needed", list(needed.iter().map(String::as_str).collect()))
+            .with("provided", list(provided.iter().filter_map(Json::as_str).collect()));
+        Err(Stop::Refused(refusal))
+    }
+
+    /// Turns the end into an answer; work that is not to stay is put back to what was `before`.
+    fn answer(
+        &mut self,
+        ended: Ended<'v>,
+        frame: &Frame<'_>,
+        before: Work,
+        exchange: &mut Exchange,
+    ) -> Answer {
+        let undo = |frame: &Frame<'_>| {
+            let mut work = frame.work.borrow_mut();
+            // Draws, numbers and buckets are used up even so: what comes next must not repeat them.
+            work.state = before.state.clone();
+            work.wishes.clear();
+        };
+        let mut whole = match ended {
+            Ended::Reset => return Answer::Reset,
+            Ended::Value(value) => self.answered(value),
+            Ended::Refused(refusal) => {
+                if !refusal.keep {
+                    undo(frame);
+                }
+                exchange.refused = Some(refusal.code.clone());
+                self.refused(&refusal)
+            }
+            Ended::Broken(error) => Err(error),
+        };
+        if let Err(error) = &whole {
+            undo(frame);
+            exchange.broken = Some(error.to_string());
+            let refusal = Refusal::of(&self.pack.manifest().refusals.server_error);
+            whole = self.refused(&refusal);
+        }
+        let whole = whole.unwrap_or_else(|error| Whole {
+            status: 500,
+            headers: Vec::new(),
+            body: Bytes::from(error.to_string()),
+            content_type: Some("text/plain; charset=utf-8"),
+        });
+        let response = self.response(whole, exchange);
+        if self.effects.contains(&Effect::LostResponse) {
+            return Answer::Reset;
+        }
+        Answer::Response(response)
+    }
+
+    fn answered(&mut self, value: Value<'v>) -> Result<Whole, ScriptError> {
+        let value = match self.pack.program().has("answered") {
+            true => self.call("answered", &[self.value, value]).map_err(failed)?,
+            false => value,
+        };
+        Whole::of(value).map_err(|cause| ScriptError(format!("{cause:?}")))
+    }
+
+    fn refused(&mut self, refusal: &Refusal) -> Result<Whole, ScriptError> {
+        let heap = self.eval.heap();
+        let known = self.pack.manifest().errors.get(&refusal.code);
+        let status = refusal.status.or(known.map(|known| known.status)).unwrap_or(400);
+        let text = known.map_or(String::new(), |known| filled(&known.text, &refusal.detail));
+        let more = known.map(|known| json!(known.more)).unwrap_or_else(|| json!({}));
+        let shown = heap.alloc(AllocStruct([
+            ("code", heap.alloc(refusal.code.as_str())),
+            ("status", heap.alloc(i32::from(status))),
+            ("text", heap.alloc(text)),
+            ("detail", alloc_json(Arc::new(Json::Object(refusal.detail.clone())), heap)),
+            ("more", alloc_json(Arc::new(more), heap)),
+        ]));
+        let value = self.call("refused", &[self.value, shown]).map_err(failed)?;
+        Whole::of(value).map_err(|cause| ScriptError(format!("{cause:?}")))
+    }
+
+    fn response(&mut self, whole: Whole, exchange: &mut Exchange) -> Response {
+        let mut response = Response::new(whole.body);
+        *response.status_mut() = StatusCode::from_u16(whole.status).unwrap_or(StatusCode::OK);
+        let headers = response.headers_mut();
+        let mut set = |name: &str, value: &str, append: bool| {
+            let name = HeaderName::try_from(name);
+            let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) else { return };
+            if append {
+                headers.append(name, value);
+            } else {
+                headers.insert(name, value);
+            }
+        };
+        if let Some(kind) = whole.content_type {
+            set("content-type", kind, false);
+        }
+        for (name, value) in &self.pack.manifest().headers {
+            set(name, value, false);
+        }
+        if self.pack.program().has("headers") {
+            let status = self.eval.heap().alloc(i32::from(whole.status));
+            let given = self.call("headers", &[self.value, status]).map_err(failed);
+            let given =
+                given.and_then(|given| to_json(given).map_err(|e| ScriptError(format!("{e:?}"))));
+            match given {
+                Ok(Json::Object(given)) => {
+                    for (name, value) in &given {
+                        match value {
+                            Json::Null => {}
+                            Json::String(text) => set(name, text, false),
+                            other => set(name, &other.to_string(), false),
+                        }
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => exchange.broken = Some(error.to_string()),
+            }
+        }
+        for (name, value) in &whole.headers {
+            let listed = name.eq_ignore_ascii_case("set-cookie");
+            let listed =
+                listed || whole.headers.iter().filter(|(other, _)| other == name).count() > 1;
+            set(name, value, listed);
+        }
+        if self.pack.manifest().etag {
+            self.tag(&mut response);
+        }
+        exchange.status = Some(response.status().as_u16());
+        exchange.response = response.body().clone();
+        if self.req.incoming().head.method == http::Method::HEAD {
+            *response.body_mut() = Bytes::new();
+        }
+        response
+    }
+
+    /// `ETag`, and 304 for whoever has the content already (RFC 9110, 13.1.2).
+    fn tag(&self, response: &mut Response) {
+        let incoming = self.req.incoming();
+        if incoming.head.method != http::Method::GET || response.status() != StatusCode::OK {
+            return;
+        }
+        let tag = match response.headers().get("etag").and_then(|tag| tag.to_str().ok()) {
+            Some(tag) => tag.to_owned(),
+            None => format!("W/\"{}\"", hex::encode(Sha256::digest(response.body()))),
+        };
+        let known = incoming.header("if-none-match").unwrap_or_default();
+        let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        if known == "*" || known.split(',').any(|known| weak(known) == weak(&tag)) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.body_mut() = Bytes::new();
+            response.headers_mut().remove("content-type");
+        }
+        if let Ok(tag) = HeaderValue::try_from(tag) {
+            response.headers_mut().insert("etag", tag);
+        }
+    }
+
+    fn call(&mut self, function: &str, args: &[Value<'v>]) -> Result<Value<'v>, Stop> {
+        call_function(self.eval, self.pack, function, args)
+    }
+}
+
+fn call_function<'v>(
+    eval: &mut Evaluator<'v, '_, '_>,
+    pack: &Pack,
+    function: &str,
+    args: &[Value<'v>],
+) -> Result<Value<'v>, Stop> {
+    let Some(found) = pack.program().function(function) else {
+        return Err(Stop::Broken(ScriptError(format!("the pack has no function `{function}`"))));
+    };
+    let found = eval.heap().access_owned_frozen_value(found);
+    eval.eval_function(found, args, &[]).map_err(|cause| {
+        if let ErrorKind::Native(native) = cause.kind()
+            && let Some(refusal) = native.downcast_ref::<Refusal>()
+        {
+            return Stop::Refused(refusal.clone());
+        }
+        broken(&cause)
+    })
+}
+
+fn broken(cause: &starlark::Error) -> Stop {
+    Stop::Broken(ScriptError(format!("{cause:?}")))
+}
+
+/// A hook has no business to refuse.
+fn failed(stop: Stop) -> ScriptError {
+    match stop {
+        Stop::Broken(error) => error,
+        Stop::Refused(refusal) => ScriptError(format!("it refused an answer: {}", refusal.code)),
+    }
+}
+
+/// `text` with each `{name}` replaced by that detail.
+fn filled(text: &str, detail: &Map<String, Json>) -> String {
+    let mut filled = text.to_owned();
+    for (name, value) in detail {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        filled = filled.replace(&format!("{{{name}}}"), &value);
+    }
+    filled
+}
+
+fn id_of(actor: &Json) -> Option<&str> {
+    actor.get("id").and_then(Json::as_str)
+}
+
+fn fault_name(effect: &Effect) -> String {
+    let shown = json!(effect);
+    shown["fault"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Calls one function of the pack with one value.
+pub(crate) fn call(
+    twin: &Twin,
+    index: usize,
+    work: &mut Work,
+    now: Timestamp,
+    function: &str,
+    data: Json,
+) -> Result<Json, PackError> {
+    let Framed(value, after) = with_frame(twin, index, work.clone(), now, |eval, _| {
+        let data = alloc_json(Arc::new(data), eval.heap());
+        let value = call_function(eval, &twin.pack, function, &[data])?;
+        to_json(value).map_err(|cause| broken(&cause))
+    });
+    *work = after;
+    value.map_err(|stop| match stop {
+        Stop::Broken(error) => PackError::Script(error),
+        Stop::Refused(refusal) => {
+            let detail = Json::Object(refusal.detail).to_string();
+            PackError::Refused { code: refusal.code, detail }
+        }
+    })
+}
+
+/// Gives a webhook's attempt the headers that the pack's `sign` makes for it.
+pub(crate) fn sign(twin: &Twin, work: Work, now: Timestamp, delivery: &mut Delivery) {
+    if !twin.pack.program().has("sign") {
+        return;
+    }
+    let body = String::from_utf8_lossy(&delivery.body).into_owned();
+    let about = json!({
+        "policy": delivery.policy, "about": *delivery.about, "body": body,
+        "attempt": delivery.attempt, "reason": delivery.last,
+    });
+    let mut work = work;
+    let signed = call(twin, delivery.twin, &mut work, now, "sign", about);
+    if let Ok(Json::Object(headers)) = signed {
+        for (name, value) in headers {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            delivery.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
+            delivery.headers.push((name, value));
+        }
+    }
+}
+
+/// Asks the pack's `socket_opened(req)`: `{"name": …, "greeting": […]}`, or a refusal.
+pub(crate) fn open_socket(
+    twin: &Twin,
+    index: usize,
+    work: Work,
+    now: Timestamp,
+    request: Request,
+) -> (Result<Opened, Response>, Work) {
+    let incoming = Incoming::read(&twin.pack, request);
+    let mut exchange = Exchange::new(twin.pack.service(), now, "socket");
+    let before = work.clone();
+    let Framed(opened, work) = with_frame(twin, index, work, now, |eval, frame| {
+        let req = Req::new(incoming, twin.base.clone(), None);
+        let value = eval.heap().alloc(req.clone());
+        let (pack, effects) = (&*twin.pack, Vec::new());
+        let mut scene = Scene { eval, pack, req, value, effects, rates_enforced: false, now };
+        let ended = match scene.call("socket_opened", &[value]) {
+            Ok(value) => match to_json(value) {
+                Ok(opened) => return Ok(opened_of(&opened)),
+                Err(cause) => Ended::Broken(ScriptError(format!("{cause:?}"))),
+            },
+            Err(Stop::Refused(refusal)) => Ended::Refused(refusal),
+            Err(Stop::Broken(error)) => Ended::Broken(error),
+        };
+        match scene.answer(ended, frame, before, &mut exchange) {
+            Answer::Response(response) => Err(response),
+            Answer::Reset => Err(Response::new(Bytes::new())),
+        }
+    });
+    (opened, work)
+}
+
+fn opened_of(opened: &Json) -> Opened {
+    Opened {
+        name: opened["name"].as_str().unwrap_or_default().to_owned(),
+        greeting: texts(&opened["greeting"]),
+    }
+}
+
+fn texts(list: &Json) -> Vec<String> {
+    let text = |one: &Json| one.as_str().map_or_else(|| one.to_string(), str::to_owned);
+    list.as_array().into_iter().flatten().map(text).collect()
+}
+
+/// Asks the pack's `socket_received({"name": …, "text": …})`: a list of texts to send back.
+pub(crate) fn socket_received(
+    twin: &Twin,
+    index: usize,
+    work: Work,
+    now: Timestamp,
+    socket: &str,
+    text: &str,
+) -> (Vec<String>, Work) {
+    let mut changed = work.clone();
+    let data = json!({ "name": socket, "text": text });
+    match call(twin, index, &mut changed, now, "socket_received", data) {
+        Ok(answers) => (texts(&answers), changed),
+        Err(_) => (Vec::new(), work),
+    }
+}
