@@ -8,6 +8,7 @@
 
 pub mod delivery;
 pub mod fault;
+mod filter;
 mod journal;
 mod jwt;
 mod multipart;

@@ -97,6 +97,15 @@ impl Table {
         self.rows.values().map(|row| (&*row.key, &row.record))
     }
 
+    /// The records behind that of `key`, oldest first: all of them without one, none where it is unknown.
+    pub fn after(&self, key: Option<&str>) -> impl Iterator<Item = &Record> {
+        let from = match key {
+            None => Bound::Unbounded,
+            Some(key) => Bound::Excluded(self.keys.get(key).copied().unwrap_or(u64::MAX)),
+        };
+        self.rows.range((from, Bound::Unbounded)).map(|(_, row)| &row.record)
+    }
+
     /// The records whose `fields` all have these values, oldest first. A field that holds a list has a
     /// value when one of its elements is that value.
     ///

@@ -10,7 +10,7 @@ use starlark::eval::Evaluator;
 use starlark::starlark_module;
 use starlark::starlark_simple_value;
 use starlark::values::dict::DictRef;
-use starlark::values::none::NoneType;
+use starlark::values::none::{NoneOr, NoneType};
 use starlark::values::{
     Heap, NoSerialize, ProvidesStaticType, StarlarkPagable, StarlarkValue, Value, starlark_value,
 };
@@ -149,6 +149,23 @@ fn methods(builder: &mut MethodsBuilder) {
         let work = frame.work.borrow();
         let (wanted, heap) = (wanted(&fields)?, eval.heap());
         let found = work.state.table(index).find(shape, &wanted);
+        let found: Vec<Value> = found.map(|record| alloc_json(record.clone(), heap)).collect();
+        Ok(heap.alloc(found))
+    }
+
+    /// So many records behind the one of this key (from the oldest, where it is `None`), oldest first: what a
+    /// page of a long list needs, without looking at the rest. An unknown key has nothing behind it.
+    fn after<'v>(
+        this: Value<'v>,
+        #[starlark(require = pos)] key: NoneOr<&str>,
+        #[starlark(require = pos)] limit: i32,
+        eval: &mut Evaluator<'v, '_, '_>,
+    ) -> starlark::Result<Value<'v>> {
+        let frame = frame(eval)?;
+        let (index, _) = table(this, frame)?;
+        let (work, heap) = (frame.work.borrow(), eval.heap());
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let found = work.state.table(index).after(key.into_option()).take(limit);
         let found: Vec<Value> = found.map(|record| alloc_json(record.clone(), heap)).collect();
         Ok(heap.alloc(found))
     }

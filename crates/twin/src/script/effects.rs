@@ -1,5 +1,8 @@
 //! What a script does to the world beyond its records: refuse, answer, set timers, send webhooks.
 
+// What `starlark_module` makes of `deliver` takes its arguments one by one; scripts name them.
+#![allow(clippy::too_many_arguments)]
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,9 +108,32 @@ fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-#[expect(clippy::too_many_arguments, reason = "a script names the arguments of `deliver`")]
+/// Stands in records for the address at which the service is reached; every JSON answer and webhook has the
+/// address in its place. U+FDD0 is a noncharacter: no text that people exchange holds it.
+pub(crate) const HERE: &str = "\u{fdd0}";
+
+/// JSON text with the address put in.
+pub(crate) fn reached(body: Bytes, base: &str) -> Bytes {
+    let mut marks = memchr::memmem::find_iter(&body, HERE).peekable();
+    if marks.peek().is_none() {
+        return body;
+    }
+    let mut whole = Vec::with_capacity(body.len() + 64 * base.len());
+    let mut from = 0;
+    for mark in marks {
+        whole.extend_from_slice(&body[from..mark]);
+        whole.extend_from_slice(base.as_bytes());
+        from = mark + HERE.len();
+    }
+    whole.extend_from_slice(&body[from..]);
+    whole.into()
+}
+
 #[starlark_module]
 pub(super) fn natives(builder: &mut GlobalsBuilder) {
+    /// The address at which the service is reached, for links in what is stored: `here + "/users/1"`.
+    const here: &str = HERE;
+
     /// Ends the request with an error of the catalogue. What the script did is undone, unless `keep`.
     /// Further details are for the error's text and for the pack's `refused`.
     fn refuse<'v>(
@@ -208,7 +234,7 @@ pub(super) fn natives(builder: &mut GlobalsBuilder) {
             to: address(to),
             method: method.to_owned(),
             headers,
-            body: whole.body,
+            body: reached(whole.body, frame.base),
             attempt: 0,
             last: None,
             about: Arc::new(Json::Object(about)),

@@ -7,6 +7,7 @@ mod blob;
 mod db;
 mod doc;
 mod effects;
+mod filter;
 mod page;
 mod perform;
 mod request;
@@ -117,6 +118,7 @@ fn globals() -> Globals {
         .with(effects::natives)
         .with(values::natives)
         .with(page::natives)
+        .with(filter::natives)
         .build()
 }
 

@@ -19,7 +19,7 @@ use starlark::values::Value;
 use starlark::values::structs::AllocStruct;
 
 use super::doc::{alloc_json, to_json};
-use super::effects::Whole;
+use super::effects::{Whole, reached};
 use super::request::{Incoming, Req, actor_of};
 use super::work::{Frame, Refusal, Work};
 use super::{ScriptError, bound};
@@ -28,7 +28,7 @@ use crate::fault::Effect;
 use crate::journal::Exchange;
 use crate::pack::{Operation, Pack, PackError};
 use crate::universe::{Opened, Twin};
-use crate::{Request, Response};
+use crate::{Request, Response, Scheme};
 
 /// How a request ended.
 pub(crate) enum Answer {
@@ -75,7 +75,8 @@ pub(crate) fn perform(
     let shown = operation.map(|operation| operation.shown.clone());
     let before = work.clone();
     with_frame(twin, index, work, now, |eval, frame| {
-        let req = Req::new(incoming, twin.base.clone(), shown);
+        let base = base_of(twin, &incoming);
+        let req = Req::new(incoming, base, shown);
         let value = eval.heap().alloc(req.clone());
         let mut scene = Scene { eval, pack, req, value, effects: Vec::new(), rates_enforced, now };
         let ended = scene.play(operation, frame, strike);
@@ -89,6 +90,14 @@ pub(crate) fn perform(
         (answer, exchange, effects)
     })
     .into_performance()
+}
+
+/// Where the client thinks that it is: clients compare what links say with what they asked.
+fn base_of(twin: &Twin, incoming: &Incoming) -> Arc<str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '[' | ']');
+    let host = incoming.header("host").filter(|host| !host.is_empty() && host.chars().all(plain));
+    let scheme = incoming.head.extensions.get::<Scheme>().map_or("http", |scheme| scheme.0);
+    host.map_or_else(|| twin.base.clone(), |host| format!("{scheme}://{host}").into())
 }
 
 struct Framed<T>(T, Work);
@@ -108,7 +117,8 @@ fn with_frame<T>(
     now: Timestamp,
     act: impl for<'v, 'a, 'e> FnOnce(&mut Evaluator<'v, 'a, 'e>, &Frame<'_>) -> T,
 ) -> Framed<T> {
-    let frame = Frame { pack: &twin.pack, twin: index, now, work: RefCell::new(work) };
+    let work = RefCell::new(work);
+    let frame = Frame { pack: &twin.pack, twin: index, now, base: &twin.base, work };
     let value = Module::with_temp_heap(|module| {
         let mut eval = Evaluator::new(&module);
         eval.extra = Some(&frame);
@@ -322,7 +332,9 @@ impl<'v> Scene<'_, 'v, '_, '_> {
     }
 
     fn response(&mut self, whole: Whole, exchange: &mut Exchange) -> Response {
-        let mut response = Response::new(whole.body);
+        let linked = whole.content_type.is_some_and(|kind| kind.starts_with("application/json"));
+        let body = if linked { reached(whole.body, self.req.base()) } else { whole.body };
+        let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(whole.status).unwrap_or(StatusCode::OK);
         let headers = response.headers_mut();
         let mut set = |name: &str, value: &str, append: bool| {
@@ -511,7 +523,8 @@ pub(crate) fn open_socket(
     let mut exchange = Exchange::new(twin.pack.service(), now, "socket");
     let before = work.clone();
     let Framed(opened, work) = with_frame(twin, index, work, now, |eval, frame| {
-        let req = Req::new(incoming, twin.base.clone(), None);
+        let base = base_of(twin, &incoming);
+        let req = Req::new(incoming, base, None);
         let value = eval.heap().alloc(req.clone());
         let (pack, effects) = (&*twin.pack, Vec::new());
         let mut scene = Scene { eval, pack, req, value, effects, rates_enforced: false, now };

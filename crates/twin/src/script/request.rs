@@ -226,6 +226,10 @@ impl Req {
         &self.inner.incoming
     }
 
+    pub(crate) fn base(&self) -> &str {
+        &self.inner.base
+    }
+
     pub(crate) fn know_actor(&self, actor: Arc<Json>) {
         let _ = self.inner.actor.set(actor);
     }

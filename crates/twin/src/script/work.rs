@@ -71,6 +71,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) pack: &'a Pack,
     pub(crate) twin: usize,
     pub(crate) now: Timestamp,
+    /// Where the service is reached.
+    pub(crate) base: &'a str,
     pub(crate) work: RefCell<Work>,
 }
 
