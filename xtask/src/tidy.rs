@@ -17,6 +17,8 @@ const LAYERS: &[&str] = &[
     "runner",
     "agent",
     "twin",
+    "twin-server",
+    "fidelity",
     "scenario",
     "proof",
     "ship",

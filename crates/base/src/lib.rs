@@ -21,4 +21,4 @@ pub use id::{
 };
 pub use printable::printable;
 pub use spend::{MicroUsd, Spend, Tokens};
-pub use time::Timestamp;
+pub use time::{TimeError, Timestamp};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Add;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,22 @@ impl Add<Duration> for Timestamp {
     }
 }
 
+/// A text that is no instant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a time such as 2026-01-05T09:00:00Z")]
+pub struct TimeError(String);
+
+impl FromStr for Timestamp {
+    type Err = TimeError;
+
+    /// Reads RFC 3339, from 1970 on.
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let wrong = || TimeError(text.to_owned());
+        let instant: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+        u64::try_from(instant.as_millisecond()).map(Self).map_err(|_| wrong())
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instant =
@@ -52,6 +69,8 @@ mod tests {
     #[test]
     fn shown_as_rfc_3339() {
         assert_eq!(Timestamp(1_700_000_000_250).to_string(), "2023-11-14T22:13:20.250Z");
+        assert_eq!("2023-11-14T22:13:20.250Z".parse(), Ok(Timestamp(1_700_000_000_250)));
+        assert!("1969-12-31T23:59:59Z".parse::<Timestamp>().is_err());
     }
 
     #[test]

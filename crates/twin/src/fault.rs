@@ -4,6 +4,7 @@
 //! in the same way each time it is played.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Rules in one universe: a file of more is a mistake, and every call looks at each.
 pub const FAULTS_MAX: usize = 256;
@@ -39,7 +40,7 @@ fn once() -> u64 {
 
 /// What a rule does to a call, or to a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "fault", rename_all = "snake_case")]
 pub enum Effect {
     /// The answer comes so much later; the logical clock moves by as much.
     Latency { ms: u64 },
@@ -86,7 +87,36 @@ pub struct Call<'a> {
     pub actor: Option<&'a str>,
 }
 
+/// What is wrong with a rule.
+#[derive(Debug, thiserror::Error)]
+pub enum FaultError {
+    #[error("this is no fault: {0}")]
+    Form(#[from] serde_json::Error),
+    #[error("a fault `{fault}` has no `{key}`; it has {}", .known.join(", "))]
+    UnknownKey { fault: String, key: String, known: Vec<String> },
+}
+
 impl Fault {
+    /// Reads one rule. What it does not know it refuses: a misspelt condition would strike every call.
+    ///
+    /// # Errors
+    /// An unknown effect or key, a value of the wrong type.
+    pub fn read(rule: Value) -> Result<Self, FaultError> {
+        let written = rule.as_object().cloned().unwrap_or_default();
+        let fault: Self = serde_json::from_value(rule)?;
+        let name = written["fault"].as_str().unwrap_or_default().to_owned();
+        let effect = serde_json::to_value(&fault.effect)?;
+        let conditions = ["service", "operation", "actor", "nth", "times"];
+        let known = conditions.map(str::to_owned).into_iter();
+        let known: Vec<String> = known
+            .chain(effect.as_object().into_iter().flatten().map(|(key, _)| key.clone()))
+            .collect();
+        match written.keys().find(|key| !known.contains(key)) {
+            Some(key) => Err(FaultError::UnknownKey { fault: name, key: key.clone(), known }),
+            None => Ok(fault),
+        }
+    }
+
     /// Whether the rule is about this call, whichever in the row it is.
     pub fn matches(&self, call: Call<'_>) -> bool {
         let service = self.service.as_deref().is_none_or(|service| service == call.service);
@@ -129,7 +159,13 @@ mod tests {
 
     #[test]
     fn a_rule_with_an_unknown_effect_is_refused() {
-        let error = serde_json::from_str::<Fault>(r#"{"fault":"explode"}"#).unwrap_err();
-        assert!(error.to_string().contains("latency"), "{error}");
+        let check = |rule: &str, part: &str| {
+            let error = Fault::read(serde_json::from_str(rule).unwrap()).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        };
+        check(r#"{"fault":"explode"}"#, "latency");
+        check(r#"{"fault":"reset","operaton":"x"}"#, "no `operaton`; it has service, operation");
+        check(r#"{"fault":"latency","ms":"long"}"#, "u64");
+        check("[]", "no fault");
     }
 }

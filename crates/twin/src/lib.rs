@@ -17,19 +17,26 @@ mod random;
 mod rate;
 mod route;
 mod script;
+pub mod seed;
 mod store;
 mod universe;
+mod yaml;
 
 use bytes::Bytes;
 
-pub use fault::Fault;
+pub use fault::{Fault, FaultError};
 pub use journal::{Exchange, JOURNAL_MAX};
 pub use pack::{Manifest, Pack, PackError};
 pub use script::ScriptError;
 pub use store::{Record, State, Table, TableShape};
 pub use universe::{EPOCH, Opened, Reply, TICK, Universe, UniverseError};
+pub use yaml::Yaml;
 
 /// A request to a service, whole.
 pub type Request = http::Request<Bytes>;
+/// By which scheme a request came, among its extensions; `http` where it says none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scheme(pub &'static str);
+
 /// A service's answer, whole.
 pub type Response = http::Response<Bytes>;

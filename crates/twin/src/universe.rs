@@ -303,6 +303,11 @@ impl Universe {
         self.timers.get_min().map(|((at, _), _)| *at)
     }
 
+    /// Whether webhooks are due that nobody has taken.
+    pub fn has_due(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
     /// The webhooks that are due, each to be tried once and reported on.
     pub fn take_due(&mut self) -> Vec<Delivery> {
         let due: Vec<Delivery> = std::mem::take(&mut self.outbox).into_iter().collect();

@@ -12,7 +12,9 @@ use base::{Diagnostic, Place, Timestamp};
 use serde_json::Value;
 
 pub use manifest::Manifest;
-pub(crate) use manifest::{Kind, OperationData, Rate, Refusals, WebhookPolicy};
+pub(crate) use manifest::{
+    Kind, OperationData, Rate, Refusals, SeedKind, SeedShape, WebhookPolicy,
+};
 
 use crate::route::Routes;
 use crate::script::{Program, ScriptError, Work};

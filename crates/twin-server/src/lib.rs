@@ -1,0 +1,279 @@
+//! How a universe is reached: HTTP on loopback ports, webhooks and sockets to programs under test, a
+//! control API. Everything that the pure engine refuses to know is here, and no service's rules are.
+//!
+//! [`Served::start`] puts a universe on a thread of its own; the caller keeps looking at it, moves its
+//! clock, and takes it back when it stops.
+
+mod control;
+mod deliver;
+mod http1;
+mod pump;
+mod socket;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+use twin::{Universe, UniverseError};
+
+use crate::pump::Flow;
+
+/// Connections at once: past this the oldest habit of servers is ours too, and new ones are closed.
+pub const CONNECTIONS_MAX: usize = 1_024;
+
+/// The largest body of a request, in bytes; more is answered with 413.
+pub const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// How a universe is served.
+pub struct Options {
+    /// Each service with the socket on which it listens. Services that are not listed are reached
+    /// through the others' webhooks alone.
+    pub listeners: Vec<(String, TcpListener)>,
+    pub clock: Clock,
+    /// How webhooks reach their receivers.
+    pub dial: Arc<dyn Dial>,
+}
+
+/// What moves the logical clock besides requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// Nothing: time passes when it is told to.
+    Logical,
+    /// Real time, from wherever the universe's clock stands.
+    Flowing,
+}
+
+/// Opens connections for webhooks.
+pub trait Dial: Send + Sync {
+    /// A connected stream to `host` and `port`.
+    ///
+    /// # Errors
+    /// When nobody listens there, or the address is not allowed.
+    fn dial(&self, host: &str, port: u16) -> io::Result<TcpStream>;
+}
+
+/// Dials the loopback of this machine, and nothing else: a twin has nothing to say to the world.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Loopback;
+
+impl Dial for Loopback {
+    fn dial(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let address = match host {
+            "localhost" => IpAddr::from([127, 0, 0, 1]),
+            host => host.trim_matches(['[', ']']).parse().unwrap_or(IpAddr::from([0, 0, 0, 0])),
+        };
+        if !address.is_loopback() {
+            let text = format!("webhooks go to loopback addresses only, not to `{host}`");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        TcpStream::connect_timeout(&SocketAddr::new(address, port), DIAL_TIMEOUT)
+    }
+}
+
+/// Loopback answers at once or not at all.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why a universe cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Universe(#[from] UniverseError),
+    #[error("failed to set up the server")]
+    Io(#[from] io::Error),
+}
+
+/// A universe that is being served.
+pub struct Served {
+    shared: Arc<Shared>,
+    addresses: Vec<(String, SocketAddr)>,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the server's tasks and its owner share.
+pub(crate) struct Shared {
+    universe: Mutex<Universe>,
+    flow: Mutex<Flow>,
+    /// What `reset` goes back to, first the universe as it was started.
+    snapshots: Mutex<Vec<Universe>>,
+    pub(crate) dial: Arc<dyn Dial>,
+    /// Rung when timers or webhooks may have fallen due.
+    pub(crate) bell: Notify,
+    /// Webhooks whose attempt is under way.
+    under_way: AtomicUsize,
+    quiet: (Mutex<()>, Condvar),
+    pub(crate) connections: AtomicUsize,
+    pub(crate) sockets: socket::Sockets,
+}
+
+impl Shared {
+    /// The universe, with its clock where it should be now.
+    pub(crate) fn universe(&self) -> MutexGuard<'_, Universe> {
+        let mut universe = lock(&self.universe);
+        lock(&self.flow).bring(&mut universe);
+        universe
+    }
+
+    pub(crate) fn flow(&self) -> MutexGuard<'_, Flow> {
+        lock(&self.flow)
+    }
+
+    pub(crate) fn snapshots(&self) -> MutexGuard<'_, Vec<Universe>> {
+        lock(&self.snapshots)
+    }
+
+    pub(crate) fn departed(&self) {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn arrived(&self) {
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        let _guard = lock(&self.quiet.0);
+        self.quiet.1.notify_all();
+    }
+}
+
+/// A panic elsewhere has been told already; what it held is plain data.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Served {
+    /// Serves a universe until it is stopped or dropped.
+    ///
+    /// # Errors
+    /// An unknown service among the listeners; whatever the system refuses.
+    pub fn start(mut universe: Universe, options: Options) -> Result<Self, ServeError> {
+        let mut addresses = Vec::new();
+        for (service, listener) in &options.listeners {
+            let address = listener.local_addr()?;
+            universe.reach(service, &format!("http://{address}"))?;
+            listener.set_nonblocking(true)?;
+            addresses.push((service.clone(), address));
+        }
+        let shared = Arc::new(Shared {
+            flow: Mutex::new(Flow::new(options.clock, universe.now())),
+            snapshots: Mutex::new(vec![universe.clone()]),
+            universe: Mutex::new(universe),
+            dial: options.dial,
+            bell: Notify::new(),
+            under_way: AtomicUsize::new(0),
+            quiet: Default::default(),
+            connections: AtomicUsize::new(0),
+            sockets: socket::Sockets::default(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (inner, listeners) = (shared.clone(), options.listeners);
+        let thread = std::thread::Builder::new().name("twins".into()).spawn(move || {
+            let local = tokio::task::LocalSet::new();
+            local.block_on(&runtime, serve(inner, listeners, stopped));
+        })?;
+        Ok(Self { shared, addresses, stop, thread: Some(thread) })
+    }
+
+    /// Where a service listens.
+    pub fn address(&self, service: &str) -> Option<SocketAddr> {
+        self.addresses.iter().find(|(name, _)| name == service).map(|(_, address)| *address)
+    }
+
+    pub fn addresses(&self) -> &[(String, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// The universe, to look at or to change; requests wait meanwhile. What a change sets off is carried
+    /// out after [`Served::ring`].
+    pub fn universe(&self) -> MutexGuard<'_, Universe> {
+        self.shared.universe()
+    }
+
+    /// Says that webhooks may have fallen due.
+    pub fn ring(&self) {
+        self.shared.bell.notify_one();
+    }
+
+    /// Lets logical time pass, timer by timer, so that each webhook falls due, is delivered and answered
+    /// before time goes on. `patience` bounds the real time that receivers may take in all.
+    ///
+    /// Returns whether everything that fell due was carried out in that time.
+    pub fn advance(&self, by: Duration, patience: Duration) -> bool {
+        let until = self.universe().now() + by;
+        let deadline = Instant::now() + patience;
+        loop {
+            if !self.settle(deadline.saturating_duration_since(Instant::now())) {
+                return false;
+            }
+            let mut universe = self.universe();
+            let next = universe.next_timer().filter(|next| *next <= until);
+            let then = next.unwrap_or(until);
+            universe.advance_to(then);
+            self.shared.flow().set(universe.now());
+            drop(universe);
+            if next.is_none() {
+                return self.settle(deadline.saturating_duration_since(Instant::now()));
+            }
+        }
+    }
+
+    /// Waits until no webhook is due or under way, for `patience` at the most; whether that came about.
+    pub fn settle(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        self.ring();
+        let mut guard = lock(&self.shared.quiet.0);
+        loop {
+            let due = self.shared.universe().has_due();
+            if !due && self.shared.under_way.load(Ordering::SeqCst) == 0 {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            // What is due leaves the outbox without a signal of its own: look again soon.
+            let wait = left.min(SETTLE_LOOK);
+            let waited = self.shared.quiet.1.wait_timeout(guard, wait);
+            guard = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+    }
+
+    /// Stops serving: open connections break. The universe as it is then.
+    pub fn stop(mut self) -> Universe {
+        self.end();
+        lock(&self.shared.universe).clone()
+    }
+
+    fn end(&mut self) {
+        let _ = self.stop.send(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// How often a settling owner looks whether webhooks have left.
+const SETTLE_LOOK: Duration = Duration::from_millis(2);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    listeners: Vec<(String, TcpListener)>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    for (service, listener) in listeners {
+        // Only fails outside a runtime, and we are in one.
+        if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+            tokio::task::spawn_local(http1::listen(shared.clone(), service.into(), listener));
+        }
+    }
+    tokio::task::spawn_local(pump::pump(shared));
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
