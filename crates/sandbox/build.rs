@@ -1,8 +1,8 @@
-//! Builds the two programs that run inside a sandbox, for the library to carry.
+//! Builds the three programs that run inside a sandbox, for the library to carry.
 //!
 //! They have to be programs of their own: the self-test's must depend neither on the machine's
 //! languages nor on which binary this library is part of, and the first process must be small however
-//! large the process is that starts it.
+//! large the process is that starts it, and the door of a service must not be the factory's own program.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use std::process::Command;
 fn main() {
     build("probe");
     build("first");
+    build("door");
 }
 
 fn build(name: &str) {

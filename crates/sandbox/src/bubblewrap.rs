@@ -75,7 +75,8 @@ impl Bubblewrap {
         cancel: &Cancel,
         started: Instant,
     ) -> Result<Ended, SandboxError> {
-        let (ours, theirs) = Pipes::new().map_err(SandboxError::io("make pipes"))?;
+        let pipes = Pipes::new(plan.stdin.take());
+        let (ours, theirs) = pipes.map_err(SandboxError::io("make pipes"))?;
         let mut started_child = self.start(plan, theirs)?;
         let leader = &started_child.leader;
         let inner = started_child.status.first_process()?;

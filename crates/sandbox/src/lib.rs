@@ -8,12 +8,14 @@
 compile_error!("the sandbox is made of Linux namespaces: build on Linux");
 
 mod bubblewrap;
+mod door;
 mod error;
 mod kernel;
 mod launch;
 mod namespaces;
 mod open;
 mod plan;
+mod running;
 mod seccomp;
 mod self_test;
 mod supervise;
@@ -21,8 +23,10 @@ mod system;
 mod toolchain;
 mod usage;
 
+pub use door::{DOOR_SOCKETS_MAX, Door};
 pub use error::{SandboxError, Unfit};
 pub use open::{Backend, Choice, Sandbox};
+pub use running::Running;
 pub use self_test::Escape;
 pub use toolchain::{Toolchain, Toolchains};
 

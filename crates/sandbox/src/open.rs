@@ -12,8 +12,8 @@ use crate::namespaces::Namespaces;
 use crate::plan::Plan;
 use crate::system::System;
 use crate::{
-    Cancel, Command, Escape, Exit, Finished, Limits, SandboxError, Toolchains, Unfit, kernel,
-    seccomp, self_test,
+    Cancel, Command, Door, Escape, Exit, Finished, Limits, Running, SandboxError, Toolchains,
+    Unfit, door, kernel, seccomp, self_test,
 };
 
 /// Which backend a caller asks for.
@@ -62,6 +62,7 @@ pub struct Sandbox(Arc<Inner>);
 struct Inner {
     system: System,
     walls: Walls,
+    door: door::Program,
 }
 
 #[derive(Debug)]
@@ -90,7 +91,7 @@ impl Sandbox {
             Choice::Namespaces => Walls::Namespaces(Namespaces::new(filter)),
         };
         let system = System::detect();
-        Self(Arc::new(Inner { system, walls })).try_out()
+        Self(Arc::new(Inner { system, walls, door: door::Program::default() })).try_out()
     }
 
     fn open_either() -> Result<Self, Unfit> {
@@ -123,11 +124,38 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError`] only for what is not the program's doing.
     pub fn run(&self, command: &Command, cancel: &Cancel) -> Result<Finished, SandboxError> {
-        let started = Instant::now();
         let plan = Plan::new(&self.0.system, command)?;
+        self.perform(&plan, command, cancel)
+    }
+
+    /// Starts a program that goes on until it is ended: a service. What it says is collected
+    /// meanwhile, its limits hold for all of its life.
+    ///
+    /// Before it starts, the sockets of `door` are opened inside its own network, and come back in the
+    /// [`Running`]: the only way in or out.
+    ///
+    /// # Errors
+    /// [`SandboxError`] for what is not the program's doing. One that cannot be executed starts, and
+    /// has ended then.
+    pub fn spawn(&self, command: &Command, door: &Door) -> Result<Running, SandboxError> {
+        let (ours, theirs) = door::line().map_err(SandboxError::io("make a line to the door"))?;
+        let mut plan = Plan::new(&self.0.system, command)?;
+        plan.behind(self.0.door.path()?, door::INSIDE, door.arguments());
+        plan.stdin.set(Some(theirs));
+        let (sandbox, command) = (self.clone(), command.clone());
+        Running::start(ours, door, move |cancel| sandbox.perform(&plan, &command, cancel))
+    }
+
+    pub(crate) fn perform(
+        &self,
+        plan: &Plan,
+        command: &Command,
+        cancel: &Cancel,
+    ) -> Result<Finished, SandboxError> {
+        let started = Instant::now();
         let ended = match &self.0.walls {
-            Walls::Bubblewrap(bubblewrap) => bubblewrap.run(&plan, command, cancel, started)?,
-            Walls::Namespaces(namespaces) => namespaces.run(&plan, command, cancel, started)?,
+            Walls::Bubblewrap(bubblewrap) => bubblewrap.run(plan, command, cancel, started)?,
+            Walls::Namespaces(namespaces) => namespaces.run(plan, command, cancel, started)?,
         };
         Ok(Finished {
             // Both backends set it; a program whose end nobody saw was killed.

@@ -3,8 +3,10 @@
 //! Everything that can be refused is refused here, before a process exists. It refuses to know how
 //! a backend mounts or starts anything.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -34,7 +36,6 @@ pub(crate) enum Step {
 }
 
 /// A command that can be started: checked, and with everything spelt out.
-#[derive(Debug)]
 pub(crate) struct Plan {
     /// Besides `/proc` and `/dev`, which are the backend's.
     pub(crate) steps: Vec<Step>,
@@ -43,6 +44,9 @@ pub(crate) struct Plan {
     pub(crate) cwd: PathBuf,
     /// Most bytes in `/dev/shm`.
     pub(crate) shm_bytes: u64,
+    /// What the program gets as its standard input, where that is not what the command says; taken
+    /// by whoever starts it.
+    pub(crate) stdin: Cell<Option<File>>,
 }
 
 impl Plan {
@@ -73,7 +77,18 @@ impl Plan {
             env: environment(system, command),
             cwd: command.cwd.clone(),
             shm_bytes: tmpfs_bytes,
+            stdin: Cell::new(None),
         })
+    }
+
+    /// Shows one more file of the host's, read-only and executable, and lets the program there be the
+    /// first to run: it is given `arguments`, and the program that was meant with its own.
+    pub(crate) fn behind(&mut self, host: &Path, inside: &str, arguments: Vec<String>) {
+        let (host, at) = (host.to_owned(), inside.into());
+        let access = Access::ReadOnly;
+        self.steps.push(Step::Bind { host, inside: at, access, directory: false });
+        let meant = std::mem::take(&mut self.argv);
+        self.argv = [inside.to_owned()].into_iter().chain(arguments).chain(meant).collect();
     }
 
     /// The paths to try for the program, in order, as a shell would.

@@ -36,8 +36,9 @@ pub(crate) struct Pipes {
 }
 
 impl Pipes {
-    /// Our side, which never blocks, and the program's.
-    pub(crate) fn new() -> io::Result<(Pipes, Pipes)> {
+    /// Our side, which never blocks, and the program's; `instead`, where there is one, is what the
+    /// program gets as its standard input.
+    pub(crate) fn new(instead: Option<File>) -> io::Result<(Pipes, Pipes)> {
         let (their_stdin, stdin) = pipe()?;
         let (stdout, their_stdout) = pipe()?;
         let (stderr, their_stderr) = pipe()?;
@@ -48,6 +49,7 @@ impl Pipes {
             }
         }
         let ours = Pipes { stdin, stdout, stderr };
+        let their_stdin = instead.unwrap_or(their_stdin);
         let theirs = Pipes { stdin: their_stdin, stdout: their_stdout, stderr: their_stderr };
         Ok((ours, theirs))
     }

@@ -65,7 +65,8 @@ impl Namespaces {
         cancel: &Cancel,
         started: Instant,
     ) -> Result<Ended, SandboxError> {
-        let (ours, theirs) = Pipes::new().map_err(SandboxError::io("make pipes"))?;
+        let pipes = Pipes::new(plan.stdin.take());
+        let (ours, theirs) = pipes.map_err(SandboxError::io("make pipes"))?;
         let (mut report, report_end) =
             supervise::pipe().map_err(SandboxError::io("make a pipe"))?;
         let (gate_end, mut gate) = supervise::pipe().map_err(SandboxError::io("make a pipe"))?;
@@ -210,6 +211,9 @@ impl Prepared {
 fn start(memory: &mut Memory, limits: &Limits) -> Vec<Call> {
     let mut calls = Calls::new(memory);
     calls.add(libc::SYS_setsid, []);
+    // What the program could write there would be read as ours.
+    let (report, keep) = (script::REPORT as u64, libc::FD_CLOEXEC as u64);
+    calls.add(libc::SYS_fcntl, [report, libc::F_SETFD as u64, keep]);
     for (resource, limit) in supervise::resource_limits(limits) {
         let limit = calls.memory.words([limit.rlim_cur, limit.rlim_max]);
         calls.add(libc::SYS_prlimit64, [0, resource as u64, limit, 0]);
