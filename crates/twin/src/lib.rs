@@ -9,6 +9,8 @@
 pub mod delivery;
 pub mod fault;
 mod filter;
+mod git;
+mod graphql;
 mod journal;
 mod jwt;
 mod multipart;

@@ -21,6 +21,7 @@ use starlark::values::{
 
 use super::blob::Blob;
 use super::error;
+use super::rooted::Rooted;
 
 /// How deep a script's value may nest when it is turned into JSON: what APIs send is far flatter.
 const DEPTH_MAX: usize = 64;
@@ -303,6 +304,9 @@ fn json_of(value: Value<'_>, depth: usize) -> starlark::Result<Json> {
         let fields = fields.iter().map(|(name, value)| (name.to_value(), value));
         return fields_of(fields, depth).map(Json::Object);
     }
+    if let Some(rooted) = Rooted::of(value) {
+        return Ok(rooted.to_json());
+    }
     if let Some(blob) = Blob::of(value) {
         return Ok(String::from_utf8_lossy(blob.bytes()).into_owned().into());
     }
@@ -345,6 +349,9 @@ fn write(value: Value<'_>, out: &mut Vec<u8>, depth: usize) -> starlark::Result<
     }
     if let Some(doc) = Doc::of(value) {
         return plain(doc.json(), out);
+    }
+    if let Some(rooted) = Rooted::of(value) {
+        return rooted.write(out).map_err(|cause| error(cause.to_string()));
     }
     if let Some(text) = value.unpack_str() {
         return serde_json::to_writer(out, text).map_err(|cause| error(cause.to_string()));

@@ -8,9 +8,12 @@ mod db;
 mod doc;
 mod effects;
 mod filter;
+mod git;
+mod graphql;
 mod page;
 mod perform;
 mod request;
+mod rooted;
 mod values;
 mod work;
 
@@ -118,6 +121,9 @@ fn globals() -> Globals {
         .with(effects::natives)
         .with(values::natives)
         .with(page::natives)
+        .with(git::natives)
+        .with(graphql::natives)
+        .with(rooted::natives)
         .with(filter::natives)
         .build()
 }

@@ -1,0 +1,245 @@
+//! Packs: many objects in one stream (gitformat-pack). Deltas are read, and none are written.
+
+use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::bufread::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use sha1::{Digest as _, Sha1};
+
+use super::{
+    GitError, Id, Kind, OBJECT_BYTES_MAX, Object, PACK_BYTES_MAX, PACK_OBJECTS_MAX, Repo, Result,
+};
+
+const BAD: GitError = GitError::Malformed("the pack");
+
+/// Bytes of the digest at a pack's end.
+const TRAILER: usize = 20;
+
+/// An object of a pack that was not taken yet: whole, or made of another.
+enum Packed {
+    Whole(Object),
+    /// Of the object that begins at this byte of the pack.
+    OffsetDelta(usize, Vec<u8>),
+    /// Of the object of this name, in the pack or in the repository.
+    NameDelta(Id, Vec<u8>),
+}
+
+/// Puts every object of a pack into a repository; how many there were.
+pub(super) fn unpack(repo: &mut Repo<'_>, pack: &[u8]) -> Result<usize> {
+    let body = pack.len().checked_sub(TRAILER).ok_or(BAD)?;
+    let (body, trailer) = pack.split_at(body);
+    if Sha1::digest(body).as_slice() != trailer || body.len() < 12 || &body[..4] != b"PACK" {
+        return Err(BAD);
+    }
+    let number =
+        |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]);
+    let count = number(8) as usize;
+    if !matches!(number(4), 2 | 3) {
+        return Err(BAD);
+    }
+    if count > PACK_OBJECTS_MAX {
+        return Err(GitError::TooMuch { what: "objects in a pack", max: PACK_OBJECTS_MAX });
+    }
+    let (mut at, mut total) = (12, 0);
+    let mut known: HashMap<usize, Id> = HashMap::new();
+    let mut deltas: Vec<(usize, Packed)> = Vec::new();
+    for _ in 0..count {
+        let (packed, next, size) = entry(body, at)?;
+        total += size;
+        if total > PACK_BYTES_MAX {
+            return Err(GitError::TooMuch { what: "bytes in a pack", max: PACK_BYTES_MAX });
+        }
+        match packed {
+            Packed::Whole(object) => drop(known.insert(at, repo.put(&object))),
+            delta => deltas.push((at, delta)),
+        }
+        at = next;
+    }
+    resolve(repo, deltas, known, total)?;
+    Ok(count)
+}
+
+/// Applies deltas whose bases are known until none is left; each turn must make at least one.
+fn resolve(
+    repo: &mut Repo<'_>,
+    mut deltas: Vec<(usize, Packed)>,
+    mut known: HashMap<usize, Id>,
+    mut total: usize,
+) -> Result<()> {
+    while !deltas.is_empty() {
+        let mut left = Vec::new();
+        let before = deltas.len();
+        for (at, delta) in deltas {
+            let (base, script) = match &delta {
+                Packed::OffsetDelta(base, script) => (known.get(base).copied(), script),
+                Packed::NameDelta(base, script) => (repo.has(*base).then_some(*base), script),
+                Packed::Whole(_) => continue,
+            };
+            match base {
+                Some(base) => {
+                    let base = repo.get(base)?;
+                    let content = patched(&base.content, script)?;
+                    total += content.len();
+                    if total > PACK_BYTES_MAX {
+                        let what = "bytes in a pack";
+                        return Err(GitError::TooMuch { what, max: PACK_BYTES_MAX });
+                    }
+                    known.insert(at, repo.put(&Object::new(base.kind, content)));
+                }
+                None => left.push((at, delta)),
+            }
+        }
+        if left.len() == before {
+            return Err(GitError::Malformed("a delta without its base"));
+        }
+        deltas = left;
+    }
+    Ok(())
+}
+
+/// The entry that begins at `at`: what it holds, where the next begins, and its unpacked size.
+fn entry(body: &[u8], mut at: usize) -> Result<(Packed, usize, usize)> {
+    let begin = at;
+    let mut next = || {
+        let byte = body.get(at).copied();
+        at += 1;
+        byte.ok_or(BAD)
+    };
+    let first = next()?;
+    let (mut size, mut shift, mut byte) = (usize::from(first & 0x0f), 4, first);
+    while byte & 0x80 != 0 {
+        byte = next()?;
+        if shift > 40 {
+            return Err(BAD);
+        }
+        size |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+    }
+    if size > OBJECT_BYTES_MAX {
+        return Err(GitError::TooMuch { what: "bytes in an object", max: OBJECT_BYTES_MAX });
+    }
+    let kind = (first >> 4) & 7;
+    let mut back = 0;
+    if kind == 6 {
+        byte = next()?;
+        back = usize::from(byte & 0x7f);
+        while byte & 0x80 != 0 {
+            byte = next()?;
+            back = back.checked_add(1).and_then(|n| n.checked_mul(128)).ok_or(BAD)?;
+            back |= usize::from(byte & 0x7f);
+        }
+    }
+    let mut name = Id::ZERO;
+    if kind == 7 {
+        name = Id(body.get(at..at + 20).and_then(|b| b.try_into().ok()).ok_or(BAD)?);
+        at += 20;
+    }
+    let (content, used) = inflate(body.get(at..).ok_or(BAD)?, size)?;
+    let packed = match kind {
+        1 => Packed::Whole(Object::new(Kind::Commit, content)),
+        2 => Packed::Whole(Object::new(Kind::Tree, content)),
+        3 => Packed::Whole(Object::new(Kind::Blob, content)),
+        4 => Packed::Whole(Object::new(Kind::Tag, content)),
+        6 => Packed::OffsetDelta(begin.checked_sub(back).ok_or(BAD)?, content),
+        7 => Packed::NameDelta(name, content),
+        _ => return Err(BAD),
+    };
+    Ok((packed, at + used, size))
+}
+
+/// Exactly `size` bytes of a zlib stream, and how many bytes of it that took.
+fn inflate(stream: &[u8], size: usize) -> Result<(Vec<u8>, usize)> {
+    let mut decoder = ZlibDecoder::new(stream);
+    // One byte more than expected: a stream that has it is not what it says it is.
+    let mut content = Vec::new();
+    let most = u64::try_from(size).unwrap_or(u64::MAX).saturating_add(1);
+    decoder.by_ref().take(most).read_to_end(&mut content).map_err(|_| BAD)?;
+    if content.len() != size {
+        return Err(BAD);
+    }
+    let used = usize::try_from(decoder.total_in()).map_err(|_| BAD)?;
+    Ok((content, used))
+}
+
+/// A delta's script applied to its base.
+fn patched(base: &[u8], script: &[u8]) -> Result<Vec<u8>> {
+    const BAD: GitError = GitError::Malformed("a delta");
+    let mut at = 0;
+    let mut next = || {
+        let byte = script.get(at).copied();
+        at += 1;
+        byte
+    };
+    let mut size = || {
+        let (mut size, mut shift) = (0usize, 0);
+        loop {
+            let byte = next().filter(|_| shift <= 42).ok_or(BAD)?;
+            size |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                return Ok::<usize, GitError>(size);
+            }
+        }
+    };
+    let (from, to) = (size()?, size()?);
+    if from != base.len() || to > OBJECT_BYTES_MAX {
+        return Err(BAD);
+    }
+    let mut made = Vec::with_capacity(to);
+    while let Some(order) = script.get(at).copied() {
+        at += 1;
+        if order & 0x80 != 0 {
+            let mut read = |bits: std::ops::Range<u8>| {
+                let mut value = 0usize;
+                for (place, bit) in bits.enumerate() {
+                    if order & (1 << bit) != 0 {
+                        value |= usize::from(*script.get(at).ok_or(BAD)?) << (8 * place);
+                        at += 1;
+                    }
+                }
+                Ok::<usize, GitError>(value)
+            };
+            let (offset, length) = (read(0..4)?, read(4..7)?);
+            let length = if length == 0 { 0x10000 } else { length };
+            let end = offset.checked_add(length).ok_or(BAD)?;
+            made.extend_from_slice(base.get(offset..end).ok_or(BAD)?);
+        } else {
+            let end = at + usize::from(order);
+            made.extend_from_slice(script.get(at..end).filter(|_| order > 0).ok_or(BAD)?);
+            at = end;
+        }
+        if made.len() > to {
+            return Err(BAD);
+        }
+    }
+    if made.len() == to { Ok(made) } else { Err(BAD) }
+}
+
+/// A pack of these objects.
+pub(super) fn write(repo: &Repo<'_>, ids: &[Id]) -> Result<Bytes> {
+    let mut out = Vec::from(*b"PACK\0\0\0\x02");
+    let count = u32::try_from(ids.len()).map_err(|_| BAD)?;
+    out.extend_from_slice(&count.to_be_bytes());
+    for id in ids {
+        let object = repo.get(*id)?;
+        let mut size = object.content.len();
+        let mut byte = object.kind.number() << 4 | u8::try_from(size & 0x0f).map_err(|_| BAD)?;
+        size >>= 4;
+        while size > 0 {
+            out.push(byte | 0x80);
+            byte = u8::try_from(size & 0x7f).map_err(|_| BAD)?;
+            size >>= 7;
+        }
+        out.push(byte);
+        let mut encoder = ZlibEncoder::new(&mut out, Compression::fast());
+        let written =
+            encoder.write_all(&object.content).and_then(|()| encoder.finish().map(|_| ()));
+        written.expect("a Vec takes everything");
+    }
+    let digest = Sha1::digest(&out);
+    out.extend_from_slice(&digest);
+    Ok(out.into())
+}
