@@ -134,6 +134,8 @@ fn dialect() -> Dialect {
         enable_top_level_stmt: false,
         enable_types: DialectTypes::Enable,
         enable_f_strings: true,
+        // What a file loads is not its own: other files load it from where it is.
+        enable_load_reexport: false,
         ..Dialect::Standard
     }
 }
