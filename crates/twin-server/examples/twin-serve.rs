@@ -37,7 +37,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (pack, port) in packs.iter().zip(port..) {
         listeners.push((pack.service().to_owned(), TcpListener::bind(("127.0.0.1", port))?));
     }
-    let served = Served::start(universe, Options { listeners, clock, dial: Arc::new(Loopback) })?;
+    let served = Served::start(
+        universe,
+        Options { listeners, clock, dial: Arc::new(Loopback), proxy: None, canned: None },
+    )?;
     for (service, address) in served.addresses() {
         println!("{service} http://{address}");
     }

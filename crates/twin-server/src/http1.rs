@@ -46,17 +46,24 @@ pub(crate) async fn listen(
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        if shared.connections.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
-            continue;
-        }
-        let _ = stream.set_nodelay(true);
-        let Ok(stream) = stream.into_std() else { continue };
-        let lingering = stream.try_clone().ok();
-        let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { continue };
-        let door =
-            Door { service: service.clone(), scheme: "http", lingering: lingering.map(Arc::new) };
+        let Some((stream, lingering)) = prepared(&shared, stream) else { continue };
+        let door = Door { service: service.clone(), scheme: "http", lingering };
         tokio::task::spawn_local(converse(shared.clone(), door, stream));
     }
+}
+
+/// A fresh connection with a second hold on its socket; `None` where there are too many already.
+pub(crate) fn prepared(
+    shared: &Shared,
+    stream: tokio::net::TcpStream,
+) -> Option<(tokio::net::TcpStream, Option<Arc<StdStream>>)> {
+    if shared.connections.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
+        return None;
+    }
+    let _ = stream.set_nodelay(true);
+    let stream = stream.into_std().ok()?;
+    let lingering = stream.try_clone().ok().map(Arc::new);
+    Some((tokio::net::TcpStream::from_std(stream).ok()?, lingering))
 }
 
 /// Where a connection came in.
@@ -77,19 +84,23 @@ where
     let inner = shared.clone();
     let service = service_fn(move |request| answer(inner.clone(), door.clone(), request));
     // What ends a connection early is the client's doing, or a planted fault.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
+    let _ = protocol().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
     shared.connections.fetch_sub(1, Ordering::Relaxed);
 }
 
+/// HTTP/1.1 with our bounds.
+pub(crate) fn protocol() -> hyper::server::conn::http1::Builder {
+    let mut protocol = hyper::server::conn::http1::Builder::new();
+    protocol
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX);
+    protocol
+}
+
 /// Takes one request to its answer. An error ends the connection without one.
-async fn answer(
+pub(crate) async fn answer(
     shared: Arc<Shared>,
     door: Door,
     request: hyper::Request<Incoming>,
@@ -117,6 +128,12 @@ async fn answer(
 fn step(shared: &Shared, door: &Door, mut request: Request) -> Reply {
     request.extensions_mut().insert(twin::Scheme(door.scheme));
     let mut universe = shared.universe();
+    if let Some(canned) = &shared.canned {
+        let operation = universe.pack(&door.service).and_then(|pack| pack.operation_of(&request));
+        let response = operation.and_then(|operation| canned.get(operation)).cloned();
+        let response = response.unwrap_or_else(|| refusal(StatusCode::NOT_FOUND));
+        return Reply { response: Some(response), cut: None, delay: Duration::ZERO };
+    }
     let reply = universe.step(&door.service, request);
     if universe.has_due() || universe.next_timer().is_some() {
         shared.bell.notify_one();

@@ -7,9 +7,12 @@
 mod control;
 mod deliver;
 mod http1;
+mod proxy;
 mod pump;
 mod socket;
+mod tls;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +24,7 @@ use tokio::sync::{Notify, watch};
 use twin::{Universe, UniverseError};
 
 use crate::pump::Flow;
+pub use crate::tls::{Authority, TlsError};
 
 /// Connections at once: past this the oldest habit of servers is ours too, and new ones are closed.
 pub const CONNECTIONS_MAX: usize = 1_024;
@@ -36,6 +40,20 @@ pub struct Options {
     pub clock: Clock,
     /// How webhooks reach their receivers.
     pub dial: Arc<dyn Dial>,
+    /// A proxy under whose roof the services have their real hostnames, over TLS.
+    pub proxy: Option<Proxy>,
+    /// Instead of a twin, a stateless stub: each operation has one answer, whatever is asked.
+    pub canned: Option<Canned>,
+}
+
+/// One answer for each operation, by its name.
+pub type Canned = BTreeMap<String, twin::Response>;
+
+/// See [`Options::proxy`].
+pub struct Proxy {
+    pub listener: TcpListener,
+    /// Signs for the hostnames; clients must trust it.
+    pub authority: Arc<Authority>,
 }
 
 /// What moves the logical clock besides requests.
@@ -108,6 +126,7 @@ pub(crate) struct Shared {
     quiet: (Mutex<()>, Condvar),
     pub(crate) connections: AtomicUsize,
     pub(crate) sockets: socket::Sockets,
+    pub(crate) canned: Option<Canned>,
 }
 
 impl Shared {
@@ -165,13 +184,17 @@ impl Served {
             quiet: Default::default(),
             connections: AtomicUsize::new(0),
             sockets: socket::Sockets::default(),
+            canned: options.canned,
         });
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (inner, listeners) = (shared.clone(), options.listeners);
+        let (inner, listeners, proxy) = (shared.clone(), options.listeners, options.proxy);
+        if let Some(proxy) = &proxy {
+            proxy.listener.set_nonblocking(true)?;
+        }
         let thread = std::thread::Builder::new().name("twins".into()).spawn(move || {
             let local = tokio::task::LocalSet::new();
-            local.block_on(&runtime, serve(inner, listeners, stopped));
+            local.block_on(&runtime, serve(inner, listeners, proxy, stopped));
         })?;
         Ok(Self { shared, addresses, stop, thread: Some(thread) })
     }
@@ -266,6 +289,7 @@ impl Drop for Served {
 async fn serve(
     shared: Arc<Shared>,
     listeners: Vec<(String, TcpListener)>,
+    proxy: Option<Proxy>,
     mut stopped: watch::Receiver<bool>,
 ) {
     for (service, listener) in listeners {
@@ -273,6 +297,11 @@ async fn serve(
         if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
             tokio::task::spawn_local(http1::listen(shared.clone(), service.into(), listener));
         }
+    }
+    if let Some(Proxy { listener, authority }) = proxy
+        && let Ok(listener) = tokio::net::TcpListener::from_std(listener)
+    {
+        tokio::task::spawn_local(proxy::listen(shared.clone(), authority, listener));
     }
     tokio::task::spawn_local(pump::pump(shared));
     let _ = stopped.wait_for(|stopped| *stopped).await;

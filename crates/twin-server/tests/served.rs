@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use twin::{Pack, Universe};
-use twin_server::{Clock, Loopback, Options, Served};
+use twin_server::{Authority, Clock, Loopback, Options, Proxy, Served};
 
 /// Nothing here takes as long; only a fault of ours would make it wait.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,7 +19,13 @@ fn served(hook: Option<SocketAddr>) -> Served {
     universe.seed_service("echo", users).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let listeners = vec![("echo".to_owned(), listener)];
-    let options = Options { listeners, clock: Clock::Logical, dial: Arc::new(Loopback) };
+    let options = Options {
+        listeners,
+        clock: Clock::Logical,
+        dial: Arc::new(Loopback),
+        proxy: None,
+        canned: None,
+    };
     Served::start(universe, options).unwrap()
 }
 
@@ -147,7 +153,13 @@ fn webhooks_go_nowhere_but_to_this_machine() {
         json!({ "users": [{ "name": "ada", "token": "t-ada", "hook": "http://192.0.2.1/x" }] });
     universe.seed_service("echo", users).unwrap();
     let listeners = vec![("echo".to_owned(), TcpListener::bind("127.0.0.1:0").unwrap())];
-    let options = Options { listeners, clock: Clock::Logical, dial: Arc::new(Loopback) };
+    let options = Options {
+        listeners,
+        clock: Clock::Logical,
+        dial: Arc::new(Loopback),
+        proxy: None,
+        canned: None,
+    };
     let served = Served::start(universe, options).unwrap();
     assert_eq!(ask(&served, "POST", "/notes", NOTE).0, 201);
     assert!(served.settle(PATIENCE));
@@ -185,4 +197,55 @@ fn the_control_api_looks_winds_back_and_moves_the_clock() {
     }
     let universe = served.stop();
     assert_eq!(universe.journal().count(), 0);
+}
+
+#[test]
+fn real_hostnames_are_served_over_tls_by_a_proxy_that_knows_no_others() {
+    let mut universe = Universe::new(&[Pack::builtin("echo").unwrap()], 1).unwrap();
+    universe.seed_service("echo", json!({})).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let authority = Arc::new(Authority::new().unwrap());
+    let proxy = Some(Proxy { listener, authority: authority.clone() });
+    let options = Options {
+        listeners: Vec::new(),
+        clock: Clock::Logical,
+        dial: Arc::new(Loopback),
+        proxy,
+        canned: None,
+    };
+    let _served = Served::start(universe, options).unwrap();
+    let connect = |host: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\n\r\n").unwrap();
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+            head.push(byte[0]);
+        }
+        (stream, String::from_utf8(head).unwrap())
+    };
+    let (_, refused) = connect("example.com");
+    assert!(refused.starts_with("HTTP/1.1 502 "), "{refused}");
+    let (stream, accepted) = connect("eu.echo.test");
+    assert!(accepted.starts_with("HTTP/1.1 200 "), "{accepted}");
+    let mut roots = rustls::RootCertStore::empty();
+    let pem = authority.pem();
+    let der = rustls::pki_types::pem::PemObject::from_pem_slice(pem.as_bytes()).unwrap();
+    roots.add(der).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "eu.echo.test".try_into().unwrap();
+    let client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut tls = rustls::StreamOwned::new(client, stream);
+    let request = "POST /notes HTTP/1.1\r\nhost: eu.echo.test\r\nauthorization: Bearer t-admin\r\n\
+        content-type: application/json\r\ncontent-length: 12\r\nconnection: close\r\n\r\n{\"text\":\"a\"}";
+    tls.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    let _ = tls.read_to_string(&mut text);
+    assert!(text.contains("location: https://eu.echo.test/notes/"), "{text}");
 }

@@ -17,6 +17,10 @@ pub struct Manifest {
     /// The real hostnames that it answers for; `*.` at the start stands for any one label.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// The `Authorization` header that opens everything where no seed was given: what recordings are replayed
+    /// with.
+    #[serde(default)]
+    pub credential: Option<String>,
     #[serde(default)]
     pub tables: BTreeMap<String, TableData>,
     #[serde(default)]

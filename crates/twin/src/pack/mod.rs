@@ -16,10 +16,10 @@ pub(crate) use manifest::{
     Kind, OperationData, Rate, Refusals, SeedKind, SeedShape, WebhookPolicy,
 };
 
-use crate::route::Routes;
+use crate::route::{Found, Routes};
 use crate::script::{Program, ScriptError, Work};
 use crate::universe::Twin;
-use crate::{State, TableShape};
+use crate::{Request, State, TableShape};
 
 /// Tables of one pack: indexed by a byte in places, and no service has as many kinds of things.
 const TABLES_MAX: usize = 200;
@@ -216,6 +216,14 @@ impl Pack {
     /// The names of its operations, in order.
     pub fn operations(&self) -> impl Iterator<Item = &str> {
         self.operations.iter().map(|operation| operation.name.as_str())
+    }
+
+    /// The name of the operation that a request means.
+    pub fn operation_of(&self, request: &Request) -> Option<&str> {
+        match self.routes.find(request.method().as_str(), request.uri().path()) {
+            Found::Operation { operation, .. } => Some(&self.operations[operation].name),
+            Found::WrongMethod | Found::Nothing => None,
+        }
     }
 
     pub(crate) fn operation(&self, index: usize) -> &Operation {
