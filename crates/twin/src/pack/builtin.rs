@@ -9,4 +9,9 @@ macro_rules! pack {
 }
 
 /// Each pack with its files.
-pub(super) const PACKS: &[(&str, Files)] = &[pack!("echo": "pack.toml" "echo.star")];
+pub(super) const PACKS: &[(&str, Files)] = &[
+    pack!("echo": "pack.toml" "echo.star"),
+    pack!("slack": "pack.toml" "channels.star" "chat.star" "events.star" "files.star" "history.star" "hooks.star"
+        "interactions.star" "lib.star" "members.star" "messages.star" "oauth.star" "people.star" "reactions.star"
+        "rooms.star" "schedule.star" "seed.star" "steps.star" "usergroups.star" "users.star" "views.star"),
+];
