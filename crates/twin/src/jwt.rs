@@ -22,6 +22,8 @@ pub(crate) enum Key<'a> {
     Secret(&'a str),
     /// A public key (`PUBLIC KEY`), or the private one that it belongs to.
     Pem(&'a str),
+    /// An RSA key by its JSON Web Key (RFC 7517).
+    Jwk(&'a Value),
 }
 
 /// Why a token could not be signed.
@@ -97,6 +99,11 @@ pub(crate) fn verify(token: &str, key: &Key<'_>) -> Option<Map<String, Value>> {
             by_components(&components, signed, &signature)
         }
         (Key::Pem(pem), "RS256") => by_pem(pem, signed, &signature)?,
+        (Key::Jwk(jwk), "RS256") => {
+            let part = |name: &str| URL_SAFE_NO_PAD.decode(jwk.get(name)?.as_str()?).ok();
+            let components = RsaPublicKeyComponents { n: part("n")?, e: part("e")? };
+            by_components(&components, signed, &signature)
+        }
         _ => false,
     };
     match read["claims"].clone() {
@@ -163,6 +170,8 @@ mod tests {
         let ours = sign(claims(), Map::new(), None).unwrap();
         assert_eq!(ours, sign(claims(), Map::new(), None).unwrap());
         assert_eq!(verify(&ours, &Key::Ours), Some(claims()));
+        assert_eq!(verify(&ours, &Key::Jwk(&jwk())), Some(claims()));
+        assert_eq!(verify(&ours, &Key::Jwk(&json!({ "n": "AQAB", "e": "AQAB" }))), None);
         assert_eq!(verify(&ours, &Key::Secret("s")), None);
         let shared = sign(claims(), Map::new(), Some("s")).unwrap();
         assert_eq!(verify(&shared, &Key::Secret("s")), Some(claims()));

@@ -358,17 +358,19 @@ fn token(builder: &mut GlobalsBuilder) {
         jwt::sign(to_fields(claims)?, header, secret).map_err(|cause| error(cause.to_string()))
     }
 
-    /// The claims of a token that is signed by the twins' key, by `secret`, or by the key of a PEM
-    /// (public or private); `None` for any other. Times are not looked at.
+    /// The claims of a token that is signed by the twins' key, by `secret`, by the key of a PEM (public or
+    /// private) or of a JSON Web Key; `None` for any other. Times are not looked at.
     fn verify<'v>(
         #[starlark(require = pos)] text: &str,
         #[starlark(require = named)] secret: Option<&str>,
         #[starlark(require = named)] pem: Option<&str>,
+        #[starlark(require = named)] jwk: Option<Value<'v>>,
         heap: Heap<'v>,
     ) -> starlark::Result<Value<'v>> {
-        let claims = match (secret, pem) {
-            (Some(secret), _) => jwt::verify(text, &jwt::Key::Secret(secret)),
-            (_, Some(pem)) => jwt::verify(text, &jwt::Key::Pem(pem)),
+        let claims = match (secret, pem, jwk) {
+            (Some(secret), ..) => jwt::verify(text, &jwt::Key::Secret(secret)),
+            (_, Some(pem), _) => jwt::verify(text, &jwt::Key::Pem(pem)),
+            (.., Some(jwk)) => jwt::verify(text, &jwt::Key::Jwk(&to_json(jwk)?)),
             _ => jwt::verify(text, &jwt::Key::Ours),
         };
         Ok(claims.map_or_else(Value::new_none, |claims| {
