@@ -14,4 +14,9 @@ pub(super) const PACKS: &[(&str, Files)] = &[
     pack!("slack": "pack.toml" "channels.star" "chat.star" "events.star" "files.star" "history.star" "hooks.star"
         "interactions.star" "lib.star" "members.star" "messages.star" "oauth.star" "people.star" "reactions.star"
         "rooms.star" "schedule.star" "seed.star" "steps.star" "usergroups.star" "users.star" "views.star"),
+    pack!("okta":
+        "pack.toml" "apps.star" "assignments.star" "auth.star" "authn.star" "expression.star"
+        "factors.star" "groups.star" "hooks.star" "lib.star" "lifecycle.star" "logs.star"
+        "oauth.star" "passwords.star" "policies.star" "provisioning.star" "rules.star" "seed.star"
+        "servers.star" "settings.star" "tokens.star" "users.star"),
 ];
