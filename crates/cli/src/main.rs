@@ -68,6 +68,9 @@ enum Command {
     /// Scenarios: play them on a directory, list the steps they may use
     #[command(subcommand)]
     Scenario(commands::scenario::Sub),
+    /// Twins of services: serve them, score them, compare them with recordings
+    #[command(subcommand)]
+    Twin(commands::twin::Sub),
     /// Is this machine fit? Tries to break out of its own sandbox
     Doctor(commands::doctor::Args),
     /// See the whole line work: from an intent to shipped, verified software
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::Model(sub) => commands::model::run(&globals, sub),
         Command::Pipeline(sub) => commands::pipeline::run(&globals, sub),
         Command::Scenario(sub) => commands::scenario::run(&globals, sub),
+        Command::Twin(sub) => commands::twin::run(&globals, sub),
         Command::Doctor(args) => commands::doctor::run(&globals, args),
         Command::Demo(args) => commands::demo::run(&globals, args),
     };

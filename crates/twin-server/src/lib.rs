@@ -9,6 +9,7 @@ mod deliver;
 mod http1;
 mod proxy;
 mod pump;
+pub mod record;
 mod socket;
 mod tls;
 

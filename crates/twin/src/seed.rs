@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::fault::Fault;
 use crate::pack::{Kind, Pack, SeedKind, SeedShape};
+use crate::universe::{Universe, UniverseError};
 use crate::yaml::Yaml;
 
 /// What a seed file says, checked against the packs.
@@ -26,6 +27,24 @@ pub struct Seed {
     pub services: Vec<(String, Value)>,
     pub faults: Vec<Fault>,
     pub now: Option<Timestamp>,
+}
+
+impl Seed {
+    /// A universe that begins like this.
+    ///
+    /// # Errors
+    /// What the packs' own `seeded` find wrong, and too many faults.
+    pub fn universe(&self, packs: &[Arc<Pack>], number: u64) -> Result<Universe, UniverseError> {
+        let mut universe = Universe::new(packs, number)?;
+        if let Some(now) = self.now {
+            universe.set_clock(now);
+        }
+        for (service, data) in &self.services {
+            universe.seed_service(service, data.clone())?;
+        }
+        universe.set_faults(self.faults.clone())?;
+        Ok(universe)
+    }
 }
 
 /// Keys that are no service.

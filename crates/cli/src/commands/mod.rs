@@ -17,6 +17,7 @@ pub(crate) mod scenario;
 pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod trace;
+pub(crate) mod twin;
 pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,168 @@
+//! `dark twin serve`
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use twin::{Pack, Universe};
+use twin_server::{Authority, Clock, Loopback, Options, Proxy, Served};
+
+use super::{pack, read_pack};
+use crate::Globals;
+use crate::commands::print_json;
+use crate::failure::{Answer, Failure};
+use crate::stop;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A service; several get ports in this order [default: all that are built in]
+    #[arg(long = "service", value_name = "NAME")]
+    services: Vec<String>,
+    /// A folder with a pack, served after the services
+    #[arg(long = "pack", value_name = "DIR")]
+    packs: Vec<PathBuf>,
+    /// The port of the first service; 0 lets the system choose all
+    #[arg(long, default_value_t = 4100)]
+    port: u16,
+    /// What the universe holds at the start: YAML, as vercel-labs/emulate's
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+    /// What every id and every draw comes from
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    universe: u64,
+    /// `flowing`: time passes as it does outside; `logical`: it passes when `/_twin/clock` is told
+    #[arg(long, default_value = "flowing", value_parser = ["flowing", "logical"])]
+    clock: String,
+    /// Also answer for the real hostnames over TLS, behind a proxy on this port
+    #[arg(long, value_name = "PORT")]
+    proxy: Option<u16>,
+    /// Where the proxy's certificate authority is written [default: the current directory]
+    #[arg(long, value_name = "DIR", requires = "proxy")]
+    trust: Option<PathBuf>,
+}
+
+/// How often a serving process looks whether it was told to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
+    let packs = chosen(globals, &args)?;
+    let universe = begin(&packs, args.seed.as_deref(), args.universe)?;
+    let mut listeners = Vec::new();
+    for (index, pack) in packs.iter().enumerate() {
+        let offset = u16::try_from(index).unwrap_or(u16::MAX);
+        let port = if args.port == 0 { 0 } else { args.port.saturating_add(offset) };
+        listeners.push((pack.service().to_owned(), listen(port)?));
+    }
+    let proxy = args.proxy.map(proxy).transpose()?;
+    let told = match &proxy {
+        Some(proxy) => Some(trust(proxy, args.trust.as_deref().unwrap_or(Path::new(".")))?),
+        None => None,
+    };
+    let clock = if args.clock == "logical" { Clock::Logical } else { Clock::Flowing };
+    let cancel = stop::on_signal();
+    let options = Options { listeners, clock, dial: Arc::new(Loopback), proxy, canned: None };
+    let served = Served::start(universe, options).map_err(|error| Failure::of(&error))?;
+    for (service, address) in served.addresses() {
+        if globals.json {
+            print_json(
+                &serde_json::json!({ "service": service, "url": format!("http://{address}") }),
+            );
+        } else {
+            println!("{service:<8} http://{address}");
+        }
+    }
+    if let Some(told) = told {
+        println!("{told}");
+    }
+    if !globals.json {
+        println!("ready; state, clock and faults are at /_twin on each port; Ctrl-C ends");
+    }
+    while !cancel.is_pulled() {
+        std::thread::sleep(LOOK);
+    }
+    drop(served);
+    Ok(Answer::Interrupted)
+}
+
+fn chosen(globals: &Globals, args: &Args) -> Result<Vec<Arc<Pack>>, Failure> {
+    let mut names = args.services.clone();
+    if names.is_empty() && args.packs.is_empty() {
+        let all = Pack::builtin_names().into_iter().filter(|name| *name != "echo");
+        names = all.map(str::to_owned).collect();
+    }
+    let mut packs: Vec<Arc<Pack>> = Vec::new();
+    for name in &names {
+        packs.push(pack(globals, name)?);
+    }
+    for folder in &args.packs {
+        packs.push(read_pack(folder)?);
+    }
+    for (index, one) in packs.iter().enumerate() {
+        if packs[..index].iter().any(|other| other.service() == one.service()) {
+            return Err(Failure::usage(format!("`{}` is served once", one.service())));
+        }
+    }
+    Ok(packs)
+}
+
+/// A universe as its seed file has it begin.
+pub(super) fn begin(
+    packs: &[Arc<Pack>],
+    seed: Option<&Path>,
+    number: u64,
+) -> Result<Universe, Failure> {
+    let read = match seed {
+        None => twin::seed::empty(packs),
+        Some(path) => {
+            let file = path.display().to_string();
+            let text = fs::read_to_string(path).map_err(|error| {
+                Failure::usage(format!("failed to read the seed {file}: {error}"))
+            })?;
+            twin::seed::read(&file, &text, packs).map_err(|found| Failure::wanting(&found))?
+        }
+    };
+    read.universe(packs, number).map_err(|error| Failure::of(&error))
+}
+
+fn listen(port: u16) -> Result<TcpListener, Failure> {
+    TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
+        Failure::environment(format!(
+            "port {port} cannot be had: {error}; choose another by --port"
+        ))
+    })
+}
+
+fn proxy(port: u16) -> Result<Proxy, Failure> {
+    let authority = Authority::new().map_err(|error| Failure::of(&error))?;
+    Ok(Proxy { listener: listen(port)?, authority: Arc::new(authority) })
+}
+
+/// Writes what clients must trust, and says how they are told.
+fn trust(proxy: &Proxy, directory: &Path) -> Result<String, Failure> {
+    fs::create_dir_all(directory)?;
+    let directory = fs::canonicalize(directory)?;
+    let path = directory.join("twins-ca.pem");
+    fs::write(&path, proxy.authority.pem())?;
+    let (address, path) = (proxy.listener.local_addr()?, path.display());
+    let mut lines = vec![
+        "# real hostnames over TLS: give the program under test these variables".to_owned(),
+        format!("export HTTPS_PROXY=http://{address} HTTP_PROXY=http://{address}"),
+        format!("export https_proxy=http://{address} http_proxy=http://{address}"),
+        "export NODE_USE_ENV_PROXY=1".to_owned(),
+    ];
+    let trusted = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
+    let variables = trusted.map(|name| format!("{name}={path}"));
+    lines.push(format!("export {}", variables.join(" ")));
+    let host = address.ip();
+    lines.push(format!(
+        "# Java: keytool -importcert -noprompt -alias twins -file {path} -keystore twins.p12 -storetype PKCS12 -storepass twins1"
+    ));
+    lines.push(format!(
+        "#       JAVA_TOOL_OPTIONS='-Djavax.net.ssl.trustStore=twins.p12 -Djavax.net.ssl.trustStorePassword=twins1 \
+         -Dhttps.proxyHost={host} -Dhttps.proxyPort={}'",
+        address.port()
+    ));
+    Ok(lines.join("\n"))
+}
