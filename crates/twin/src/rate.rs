@@ -33,6 +33,15 @@ pub(crate) struct Left {
 }
 
 impl Buckets {
+    /// What is left in a bucket, with nothing taken out.
+    pub(crate) fn look(&self, bucket: &str, rate: Rate, now: Timestamp) -> Left {
+        let fresh = Window { until: Timestamp(now.0 + rate.seconds * 1000), used: 0 };
+        let window = self.used.get(bucket).copied().filter(|window| window.until > now);
+        let window = window.unwrap_or(fresh);
+        let remaining = rate.limit.saturating_sub(window.used);
+        Left { limit: rate.limit, remaining, reset: window.until, exceeded: remaining == 0 }
+    }
+
     /// Takes one call out of a bucket.
     pub(crate) fn take(&mut self, bucket: &str, rate: Rate, now: Timestamp) -> Left {
         let fresh = Window { until: Timestamp(now.0 + rate.seconds * 1000), used: 0 };

@@ -19,4 +19,9 @@ pub(super) const PACKS: &[(&str, Files)] = &[
         "factors.star" "groups.star" "hooks.star" "lib.star" "lifecycle.star" "logs.star"
         "oauth.star" "passwords.star" "policies.star" "provisioning.star" "rules.star" "seed.star"
         "servers.star" "settings.star" "tokens.star" "users.star"),
+    pack!("github":
+        "pack.toml" "apps.star" "comments.star" "commits.star" "contents.star" "gitdata.star"
+        "graph.star" "hooks.star" "issues.star" "lib.star" "meta.star" "protection.star"
+        "pulls.star" "releases.star" "repos.star" "reviews.star" "search.star" "seed.star"
+        "statuses.star" "steps.star" "users.star" "wire.star"),
 ];

@@ -111,6 +111,10 @@ impl Doc {
         Doc::from_value(value)
     }
 
+    pub(super) fn node(&self) -> Node {
+        self.node.clone()
+    }
+
     /// The shared value itself, where the whole of it is meant.
     pub(crate) fn shared(&self) -> Arc<Json> {
         let whole = std::ptr::eq(self.node.at, &raw const *self.node.root);

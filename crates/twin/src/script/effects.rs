@@ -22,7 +22,7 @@ use starlark::values::{
 };
 
 use super::blob::Blob;
-use super::doc::{to_fields, to_json, write_json};
+use super::doc::{alloc_json, to_fields, to_json, write_json};
 use super::error;
 use super::work::{Refusal, Wish, frame};
 use crate::delivery::Delivery;
@@ -158,6 +158,25 @@ pub(super) fn natives(builder: &mut GlobalsBuilder) {
         let status = u16::try_from(status).ok().filter(|status| (100..600).contains(status));
         let status = status.ok_or_else(|| error("a status is a number from 100 to 599"))?;
         Whole::with(status, body.unwrap_or_else(Value::new_none), headers_of(headers)?)
+    }
+
+    /// What an actor has left of a shared rate of `pack.toml`: `limit used remaining reset` (seconds since 1970).
+    fn rate_left<'v>(
+        #[starlark(require = pos)] rate: &str,
+        #[starlark(require = pos)] actor: &str,
+        eval: &mut Evaluator<'v, '_, '_>,
+    ) -> starlark::Result<Value<'v>> {
+        let frame = frame(eval)?;
+        let Some(known) = frame.pack.manifest().rates.get(rate).filter(|known| known.shared) else {
+            return Err(error(format!("`{rate}` is not among the shared rates of pack.toml")));
+        };
+        let bucket = format!("{rate} {actor}");
+        let left = frame.work.borrow().buckets.look(&bucket, *known, frame.now);
+        let shown = serde_json::json!({
+            "limit": left.limit, "used": left.limit - left.remaining, "remaining": left.remaining,
+            "reset": left.reset.seconds(),
+        });
+        Ok(alloc_json(Arc::new(shown), eval.heap()))
     }
 
     /// Calls a function of the pack with `data` at a time (milliseconds since 1970, on the logical clock);

@@ -348,14 +348,15 @@ fn histories(builder: &mut GlobalsBuilder) {
     fn history<'v>(
         #[starlark(require = pos)] repo: &str,
         #[starlark(require = pos)] sha: &str,
-        #[starlark(require = named)] path: Option<&str>,
-        #[starlark(require = named)] without: Option<&str>,
+        #[starlark(require = named, default = NoneOr::None)] path: NoneOr<&str>,
+        #[starlark(require = named, default = NoneOr::None)] without: NoneOr<&str>,
         #[starlark(require = named, default = COMMITS_MAX)] limit: i32,
         eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
-        let without: Vec<Id> = without.map(id).transpose()?.into_iter().collect();
+        let without: Vec<Id> = without.into_option().map(id).transpose()?.into_iter().collect();
         let limit = usize::try_from(limit.min(COMMITS_MAX)).ok();
-        let (tip, wanted) = (id(sha)?, History { path, limit, without: &without });
+        let (tip, wanted) =
+            (id(sha)?, History { path: path.into_option(), limit, without: &without });
         let found = with(eval, repo, |repo| git::history(repo, &[tip], &wanted))?;
         let found = found.map_err(|cause| wrong(&cause))?;
         let shown = found.iter().map(|(id, commit)| commit_json(*id, commit)).collect();
@@ -436,10 +437,11 @@ fn histories(builder: &mut GlobalsBuilder) {
         #[starlark(require = pos)] repo: &str,
         #[starlark(require = pos)] ours: &str,
         #[starlark(require = pos)] theirs: &str,
-        #[starlark(require = named)] base: Option<&str>,
+        #[starlark(require = named, default = NoneOr::None)] base: NoneOr<&str>,
         eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
-        let (ours, theirs, base) = (id(ours)?, id(theirs)?, base.map(id).transpose()?);
+        let (ours, theirs, base) =
+            (id(ours)?, id(theirs)?, base.into_option().map(id).transpose()?);
         let merged = with(eval, repo, |repo| git::merge_commits(repo, base, ours, theirs))?;
         let shown = match merged.map_err(|cause| wrong(&cause))? {
             Ok(tree) => json!({ "tree": tree.to_string(), "conflicts": [] }),
@@ -526,10 +528,10 @@ fn wire(builder: &mut GlobalsBuilder) {
     /// Copies all objects of another repository.
     fn copy(
         #[starlark(require = pos)] repo: &str,
-        #[starlark(require = named)] from: &str,
+        #[starlark(require = named)] origin: &str,
         eval: &mut Evaluator<'_, '_, '_>,
     ) -> starlark::Result<NoneType> {
-        with(eval, repo, |repo| repo.take_all(from))?;
+        with(eval, repo, |repo| repo.take_all(origin))?;
         Ok(NoneType)
     }
 

@@ -227,6 +227,11 @@ impl<'v> Scene<'_, 'v, '_, '_> {
         frame: &Frame<'_>,
     ) -> Result<(), Stop> {
         let Some((name, rate)) = &operation.rate else { return Ok(()) };
+        // Who calls may have a rate of their own in the place of this one.
+        let actors = self.req.actor().and_then(|actor| actor.get("rates")?.get(name)?.as_str());
+        let (name, rate) = actors
+            .and_then(|own| self.pack.manifest().rates.get_key_value(own))
+            .unwrap_or((name, rate));
         let bucket = match rate.shared {
             true => format!("{name} {}", actor.unwrap_or_default()),
             false => format!("{name} {} {}", actor.unwrap_or_default(), operation.name),

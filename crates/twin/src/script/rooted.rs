@@ -14,7 +14,7 @@ use starlark::values::{
     Heap, NoSerialize, ProvidesStaticType, StarlarkPagable, StarlarkValue, Value, starlark_value,
 };
 
-use super::doc::{Doc, to_fields, to_json};
+use super::doc::{Doc, Node, to_fields, to_json};
 use super::error;
 
 /// The beginnings by their marks.
@@ -22,11 +22,11 @@ type Roots = Vec<(String, String)>;
 
 /// A record with the beginnings that its links are to be given, and further fields. It is written straight
 /// into the answer, and never put together as a value.
-#[derive(Debug, ProvidesStaticType, Allocative, StarlarkPagable, NoSerialize)]
+#[derive(ProvidesStaticType, Allocative, StarlarkPagable, NoSerialize)]
 #[allocative(skip)]
 pub(super) struct Rooted {
     #[starlark_pagable(skip = "super::unpaged()")]
-    record: Arc<Json>,
+    record: Node,
     #[starlark_pagable(skip = "super::unpaged()")]
     roots: Roots,
     #[starlark_pagable(skip = "super::unpaged()")]
@@ -34,6 +34,12 @@ pub(super) struct Rooted {
 }
 
 starlark_simple_value!(Rooted);
+
+impl fmt::Debug for Rooted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for Rooted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,8 +56,8 @@ impl Rooted {
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        let Some(fields) = self.record.as_object() else {
-            return self.value("", &self.record, out);
+        let Some(fields) = self.record.json().as_object() else {
+            return self.value("", self.record.json(), out);
         };
         out.push(b'{');
         let own = fields.iter().filter(|(name, _)| !self.more.contains_key(*name));
@@ -134,8 +140,8 @@ pub(super) fn natives(builder: &mut GlobalsBuilder) {
         let pair = |(mark, root): (Value<'v>, Value<'v>)| Ok((text(mark)?, text(root)?));
         let roots = roots.iter().map(pair).collect::<starlark::Result<Roots>>()?;
         let record = match Doc::of(record) {
-            Some(doc) => doc.shared(),
-            None => Arc::new(to_json(record)?),
+            Some(doc) => doc.node(),
+            None => Node::new(Arc::new(to_json(record)?)),
         };
         let more = more.filter(|more| !more.is_none()).map(to_fields).transpose()?;
         Ok(heap.alloc(Rooted { record, roots, more: more.unwrap_or_default() }))
