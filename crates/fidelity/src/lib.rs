@@ -4,6 +4,7 @@
 //! user's program would ([`suite`]), and recordings of the real service that are replayed against the twin
 //! and compared by structure ([`replay`]). This crate refuses to know how a twin works inside.
 
+pub mod bench;
 mod cassette;
 mod compare;
 pub mod replay;
@@ -15,5 +16,5 @@ pub mod suite;
 pub use cassette::{Cassette, CassetteError, Recorded};
 pub use compare::{Difference, compare};
 pub use report::{Score, Tally, table};
-pub use rival::{Rival, RivalError};
+pub use rival::{EMULATE, Rival, RivalError};
 pub use stub::Stub;

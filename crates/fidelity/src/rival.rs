@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::suite::{SuiteError, run_to_end};
 
 /// The version that is compared. npm's `latest` is another program of that name.
-pub(crate) const EMULATE: &str = "0.12.2";
+pub const EMULATE: &str = "0.12.2";
 
 /// It needs a newer Node than most machines have.
 const NODE: &str = "24.21.0";

@@ -93,23 +93,13 @@ pub struct Suite {
 }
 
 macro_rules! suite {
-    ($service:literal) => {
+    ($service:literal: $($file:literal)*) => {
         Suite {
             service: $service,
             seed: include_str!(concat!("../suites/", $service, "/seed.yaml")),
-            files: &[
-                ("suite.mjs", include_str!(concat!("../suites/", $service, "/suite.mjs"))),
-                ("suite.py", include_str!(concat!("../suites/", $service, "/suite.py"))),
-                ("package.json", include_str!(concat!("../suites/", $service, "/package.json"))),
-                (
-                    "package-lock.json",
-                    include_str!(concat!("../suites/", $service, "/package-lock.json")),
-                ),
-                (
-                    "requirements.txt",
-                    include_str!(concat!("../suites/", $service, "/requirements.txt")),
-                ),
-            ],
+            files: &[$(
+                ($file, include_str!(concat!("../suites/", $service, "/", $file)))
+            ),*],
         }
     };
 }

@@ -1,5 +1,6 @@
-//! `dark twin list|serve|score|record|import`
+//! `dark twin list|serve|score|bench|record|import`
 
+mod bench;
 mod import;
 mod list;
 mod record;
@@ -25,6 +26,8 @@ pub(crate) enum Sub {
     Serve(serve::Args),
     /// How like the real service is a twin? Runs the official SDKs' suites against it
     Score(score::Args),
+    /// What do requests, starting and waiting cost? Beside vercel-labs/emulate, if asked
+    Bench(bench::Args),
     /// Record what a program and a real service say to each other, as HAR
     Record(record::Args),
     /// Replay recordings of a real service (HAR, VCR) against its twin and compare
@@ -36,9 +39,23 @@ pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
         Sub::List => list::run(globals),
         Sub::Serve(args) => serve::run(globals, args),
         Sub::Score(args) => score::run(globals, args),
+        Sub::Bench(args) => bench::run(globals, args),
         Sub::Record(args) => record::run(args),
         Sub::Import(args) => import::run(globals, args),
     }
+}
+
+/// Where suites and the rival are installed.
+fn cache_dir(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(named) = named {
+        return Ok(std::path::absolute(named)?);
+    }
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_CACHE_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("dark-factory/suites"))
+        .ok_or_else(|| Failure::environment("set HOME, or name a directory by --cache"))
 }
 
 /// Where a factory keeps twins of its own services.

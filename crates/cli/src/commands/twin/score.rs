@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fidelity::suite::{Expectation, LANGUAGES, SUITES, Suite};
-use fidelity::{Rival, Score, Stub, table};
+use fidelity::{EMULATE, Rival, Score, Stub, table};
 use twin::Universe;
 use twin_server::{Canned, Clock, Loopback, Options, Served};
 
-use super::pack;
+use super::{cache_dir, pack};
 use crate::Globals;
 use crate::commands::print_json;
 use crate::failure::{Answer, Failure};
@@ -36,10 +36,7 @@ type Found = Vec<(&'static str, Expectation)>;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let suites = chosen(&args)?;
-    let cache = match &args.cache {
-        Some(cache) => std::path::absolute(cache)?,
-        None => cache_dir()?,
-    };
+    let cache = cache_dir(args.cache.as_deref())?;
     let mut rows = Vec::new();
     let mut all_well = true;
     for suite in suites {
@@ -111,7 +108,7 @@ fn one(
     if args.beside_emulate {
         let rival = Rival::start(cache, service, suite.seed, &mut tell)
             .map_err(|error| Failure::of(&error))?;
-        rows.push(("emulate 0.12.2".to_owned(), against("emulate", rival.url(), None)?));
+        rows.push((format!("emulate {EMULATE}"), against("emulate", rival.url(), None)?));
     }
     let stub = serve(globals, suite, Some(canned))?;
     let floor = against("the stateless stub", &base_url(&stub, service), None)?;
@@ -152,13 +149,4 @@ fn serve(globals: &Globals, suite: &Suite, canned: Option<Canned>) -> Result<Ser
 
 fn base_url(served: &Served, service: &str) -> String {
     served.address(service).map(|address| format!("http://{address}")).unwrap_or_default()
-}
-
-fn cache_dir() -> Result<PathBuf, Failure> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache =
-        cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    let cache =
-        cache.ok_or_else(|| Failure::environment("set HOME, or name a directory by --cache"))?;
-    Ok(cache.join("dark-factory/suites"))
 }

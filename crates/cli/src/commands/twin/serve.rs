@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// `flowing`: time passes as it does outside; `logical`: it passes when `/_twin/clock` is told
     #[arg(long, default_value = "flowing", value_parser = ["flowing", "logical"])]
     clock: String,
+    /// Do not refuse calls that come faster than the service allows
+    #[arg(long)]
+    no_rate_limits: bool,
     /// Also answer for the real hostnames over TLS, behind a proxy on this port
     #[arg(long, value_name = "PORT")]
     proxy: Option<u16>,
@@ -48,7 +51,8 @@ const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let packs = chosen(globals, &args)?;
-    let universe = begin(&packs, args.seed.as_deref(), args.universe)?;
+    let mut universe = begin(&packs, args.seed.as_deref(), args.universe)?;
+    universe.enforce_rates(!args.no_rate_limits);
     let mut listeners = Vec::new();
     for (index, pack) in packs.iter().enumerate() {
         let offset = u16::try_from(index).unwrap_or(u16::MAX);
@@ -108,11 +112,7 @@ fn chosen(globals: &Globals, args: &Args) -> Result<Vec<Arc<Pack>>, Failure> {
 }
 
 /// A universe as its seed file has it begin.
-pub(super) fn begin(
-    packs: &[Arc<Pack>],
-    seed: Option<&Path>,
-    number: u64,
-) -> Result<Universe, Failure> {
+fn begin(packs: &[Arc<Pack>], seed: Option<&Path>, number: u64) -> Result<Universe, Failure> {
     let read = match seed {
         None => twin::seed::empty(packs),
         Some(path) => {
