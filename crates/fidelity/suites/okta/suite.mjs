@@ -167,7 +167,7 @@ await check('unlockUser', 'one who is not locked out', 'error', 'recording', () 
 await check('expirePassword', 'shows the user', 'state', 'recording', async () => same((await life('expirePassword', (await make('lh')).id)).status, 'PASSWORD_EXPIRED'));
 await check('expirePasswordWithTempPassword', 'gives one that signs in', 'state', 'recording', async () => {
   const user = await make('li');
-  const { tempPassword } = await life('expirePasswordAndGetTemporaryPassword', user.id);
+  const { tempPassword } = (await raw('POST', `/api/v1/users/${user.id}/lifecycle/expire_password_with_temp_password`)).json;
   const { json } = await raw('POST', '/api/v1/authn', { username: user.profile.login, password: tempPassword }, { authorization: null });
   same(json.status, 'PASSWORD_EXPIRED');
 });
