@@ -105,7 +105,9 @@ macro_rules! suite {
 }
 
 /// All suites.
-pub const SUITES: &[Suite] = &[];
+pub const SUITES: &[Suite] = &[suite!("slack":
+    "suite.mjs" "basics.mjs" "conversations.mjs" "events.mjs" "expect.mjs" "messages.mjs" "people.mjs" "surfaces.mjs"
+    "suite.py" "shapes.json" "package.json" "package-lock.json" "requirements.txt" "seed.yaml")];
 
 /// Why a suite could not be run.
 #[derive(Debug, thiserror::Error)]
