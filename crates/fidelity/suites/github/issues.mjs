@@ -179,7 +179,7 @@ export async function search() {
   await check('search/issues-and-pull-requests', 'by words and qualifiers', 'shape', 'recording', async () => {
     const at = await fresh();
     await issue(at, { title: 'sesame one' });
-    await issue(at, { title: 'sesame two', labels: ['bug'] });
+    await issue(at, { title: 'sesame two', body: 'open', labels: ['bug'] });
     const q = `sesame label:bug state:open repo:octocat/${at.repo}`;
     const found = shaped('search/issues-and-pull-requests', await octocat.search.issuesAndPullRequests({ q }));
     same([found.total_count, found.incomplete_results, found.items[0].title], [1, false, 'sesame two']);

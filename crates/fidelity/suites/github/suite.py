@@ -285,7 +285,7 @@ def _():
     issue.remove_from_labels("bug")
     same([one.name for one in issue.get_labels()], ["question"])
     issue.set_labels("wontfix")
-    same([one.name for one in issue.labels], ["wontfix"])
+    same([one.name for one in issue.get_labels()], ["wontfix"])
     issue.delete_labels()
     same(issue.get_labels().totalCount, 0)
 
@@ -422,7 +422,7 @@ def _():
 def _():
     repo = fresh()
     release = repo.create_git_release("v1", "One", "first")
-    same((repo.get_latest_release().tag_name, repo.get_release("v1").title), ("v1", "One"))
+    same((repo.get_latest_release().tag_name, repo.get_release("v1").name), ("v1", "One"))
     release.delete_release()
     refused(lambda: repo.get_latest_release(), 404, UnknownObjectException)
 
