@@ -3,6 +3,7 @@ import okta from '@okta/okta-sdk-nodejs';
 import { TOKEN, BASE, all, check, raw, refused, same, shaped, that } from './expect.mjs';
 import signing from './oidc.mjs';
 import events from './events.mjs';
+import rest from './rest.mjs';
 
 const client = (token) => new okta.Client({ orgUrl: BASE, token, rateLimit: { maxRetries: 0 }, cacheStore: undefined, cacheMiddleware: null });
 const c = client(TOKEN);
@@ -402,4 +403,5 @@ await check('protocol', 'a body that is no JSON', 'error', 'recording', async ()
   const { status, json } = await raw('POST', '/api/v1/users', '{');
   same([status, json.errorCode, json.errorSummary], [400, 'E0000003', 'The request body was not well-formed.']);
 });
+await rest({ make, bookmark, oidc, group, stamp, PASSWORD });
 process.exit(0);
