@@ -114,7 +114,7 @@ impl Table {
         &'a self,
         shape: &TableShape,
         fields: &'a [(String, Value)],
-    ) -> Box<dyn Iterator<Item = &'a Record> + 'a> {
+    ) -> Box<dyn DoubleEndedIterator<Item = &'a Record> + 'a> {
         let indexed = fields.iter().enumerate().find_map(|(at, (field, value))| {
             let number = shape.index.iter().position(|name| name == field)?;
             Some((at, u8::try_from(number).ok()?, term(value)?))
@@ -276,6 +276,9 @@ mod tests {
         assert_eq!(found(&table, &[("email", json!(1))]), [""; 0]);
         assert_eq!(found(&table, &[("groups", json!("b"))]), ["b"]);
         assert_eq!(found(&table, &[("n", json!(1)), ("groups", json!("a"))]), ["z", "b"]);
+        let first = [("groups".to_owned(), json!("a"))];
+        let newest = table.find(&shape(), &first).next_back().unwrap();
+        assert_eq!(newest["id"], "b");
         let changed = json!({ "id": "z", "email": "2", "groups": [] });
         table.put(&shape(), "z", changed.into());
         assert_eq!(found(&table, &[("email", json!("1"))]), ["b"]);

@@ -170,6 +170,24 @@ fn methods(builder: &mut MethodsBuilder) {
         Ok(heap.alloc(found))
     }
 
+    /// The newest records with these values, newest first, and no more than `limit`: what a long list costs
+    /// is then what is shown of it.
+    fn newest<'v>(
+        this: Value<'v>,
+        #[starlark(require = pos)] limit: i32,
+        #[starlark(kwargs)] fields: DictRef<'v>,
+        eval: &mut Evaluator<'v, '_, '_>,
+    ) -> starlark::Result<Value<'v>> {
+        let frame = frame(eval)?;
+        let (index, shape) = table(this, frame)?;
+        let work = frame.work.borrow();
+        let (wanted, heap) = (wanted(&fields)?, eval.heap());
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let found = work.state.table(index).find(shape, &wanted).rev().take(limit);
+        let found: Vec<Value> = found.map(|record| alloc_json(record.clone(), heap)).collect();
+        Ok(heap.alloc(found))
+    }
+
     /// How many records have these values.
     fn count<'v>(
         this: Value<'v>,
