@@ -147,3 +147,34 @@ fn hunks<'a>(base: &[&[u8]], side: &[&'a [u8]]) -> Vec<Hunk<'a>> {
     }
     hunks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::State;
+
+    fn check(base: &str, ours: &str, theirs: &str, expected: Option<&str>) {
+        let mut state = State::new(0);
+        let mut repo = Repo::new(&mut state, "r");
+        let [base, ours, theirs] = [base, ours, theirs].map(|text| {
+            let text: String = text.chars().map(|c| format!("{c}\n")).collect();
+            let id = repo.put(&Object::new(Kind::Blob, text));
+            Entry { mode: 0o100_644, id }
+        });
+        let merged = texts(&repo, &base, &ours, &theirs).unwrap();
+        let merged = merged.map(|text| String::from_utf8(text).unwrap().replace('\n', ""));
+        assert_eq!(merged.as_deref(), expected);
+    }
+
+    #[test]
+    fn changes_apart_merge_and_those_that_touch_conflict() {
+        check("abcde", "Abcde", "abcdE", Some("AbcdE"));
+        check("abcde", "abcde!", "?abcde", Some("?abcde!"));
+        check("abcde", "acde", "abce", Some("ace"));
+        check("abcde", "aXcde", "aXcde", Some("aXcde"));
+        check("abcde", "aXcde", "aYcde", None);
+        check("abcde", "aXcde", "abYde", None);
+        check("abcde", "", "abcdE", None);
+        check("", "a", "b", None);
+    }
+}

@@ -243,3 +243,103 @@ pub(super) fn write(repo: &Repo<'_>, ids: &[Id]) -> Result<Bytes> {
     out.extend_from_slice(&digest);
     Ok(out.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::State;
+
+    /// Two blobs: `hello\n`, and what an offset delta makes of it.
+    fn packed(delta: &[u8]) -> Vec<u8> {
+        let squeeze = |content: &[u8]| {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(content).unwrap();
+            encoder.finish().unwrap()
+        };
+        let mut pack = Vec::from(*b"PACK\0\0\0\x02\0\0\0\x02");
+        let first = pack.len();
+        pack.push(3 << 4 | 6);
+        pack.extend(squeeze(b"hello\n"));
+        let back = pack.len() - first;
+        pack.push(6 << 4 | u8::try_from(delta.len()).unwrap());
+        pack.push(u8::try_from(back).unwrap());
+        pack.extend(squeeze(delta));
+        sealed(pack)
+    }
+
+    fn sealed(mut pack: Vec<u8>) -> Vec<u8> {
+        let digest = Sha1::digest(&pack);
+        pack.extend_from_slice(&digest);
+        pack
+    }
+
+    fn check(pack: &[u8], expected: Result<&[&str], &str>) {
+        let mut state = State::new(0);
+        let mut repo = Repo::new(&mut state, "r");
+        let found = unpack(&mut repo, pack).map_err(|cause| cause.to_string());
+        match expected {
+            Ok(texts) => {
+                assert_eq!(found, Ok(texts.len()));
+                for text in texts {
+                    let id = Object::new(Kind::Blob, text.as_bytes().to_vec()).id();
+                    assert_eq!(repo.blob(id).unwrap(), text.as_bytes());
+                }
+            }
+            Err(cause) => assert_eq!(found, Err(cause.to_owned())),
+        }
+    }
+
+    #[test]
+    fn deltas_copy_and_insert() {
+        // From 6 bytes to 8: copy 5 from 0, insert `, x`.
+        check(&packed(b"\x06\x08\x90\x05\x03, x"), Ok(&["hello\n", "hello, x"]));
+    }
+
+    #[test]
+    fn deltas_that_reach_beyond_are_refused() {
+        for delta in [
+            &b"\x06\x09\x90\x09"[..],
+            b"\x06\x03\x90\x05",
+            b"\x05\x05\x90\x05",
+            b"\x06\x05\x00",
+            b"\x06\x05\x7fab",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
+            check(&packed(delta), Err("a delta is malformed"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_pack_is_refused() {
+        let mut wrong_digest = packed(b"\x06\x05\x90\x05");
+        *wrong_digest.last_mut().unwrap() ^= 1;
+        let many = sealed(Vec::from(*b"PACK\0\0\0\x02\xff\xff\xff\xff"));
+        check(&many, Err("more than 200000 objects in a pack"));
+        // An object that says it has 2^40 bytes.
+        let huge = sealed(b"PACK\0\0\0\x02\0\0\0\x01\xbf\xff\xff\xff\xff\x7f".to_vec());
+        check(&huge, Err("more than 104857600 bytes in an object"));
+        for pack in [
+            vec![],
+            wrong_digest,
+            sealed(vec![0; 40]),
+            sealed(b"PACK\0\0\0\x02\0\0\0\x01".to_vec()),
+        ] {
+            check(&pack, Err("the pack is malformed"));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (mut state, mut other) = (State::new(0), State::new(0));
+        let mut repo = Repo::new(&mut state, "r");
+        let large = "line\n".repeat(10_000);
+        let ids: Vec<Id> = ["", "a", large.as_str()]
+            .iter()
+            .map(|text| repo.put(&Object::new(Kind::Blob, text.as_bytes().to_vec())))
+            .collect();
+        let pack = write(&repo, &ids).unwrap();
+        let mut copy = Repo::new(&mut other, "c");
+        assert_eq!(unpack(&mut copy, &pack).unwrap(), 3);
+        assert_eq!(copy.blob(ids[2]).unwrap(), large.as_bytes());
+    }
+}
