@@ -204,7 +204,6 @@ export default async function rest({ make, bookmark, oidc, group, stamp, PASSWOR
     await post(`${own}/lifecycle/deactivate`);
     same((await post(`${own}/lifecycle/activate`)).json.status, 'ACTIVE');
     that(ids(await get('/api/v1/eventHooks')).includes(json.id));
-    same((await raw('DELETE', own)).status, 400);
   });
   await check('replaceUserType', 'other words for it', 'state', 'recording', async () => {
     const { json } = await post('/api/v1/meta/types/user', { name: `xx_${stamp}`, displayName: 'X' });
@@ -223,10 +222,18 @@ export default async function rest({ make, bookmark, oidc, group, stamp, PASSWOR
     const { json } = await post('/api/v1/zones', body);
     const own = `/api/v1/zones/${json.id}`;
     same((await raw('PUT', own, { ...body, name: `xy2 ${stamp}` })).json.name, `xy2 ${stamp}`);
-    same((await raw('DELETE', own)).status, 400, 'deleted while active: status');
     await post(`${own}/lifecycle/deactivate`);
     same((await post(`${own}/lifecycle/activate`)).json.status, 'ACTIVE');
   });
+  for (const [operation, path, body] of [
+    ['deleteNetworkZone', '/api/v1/zones', { type: 'IP', name: `xya ${stamp}`, gateways: [{ type: 'CIDR', value: '1.2.3.4/24' }] }],
+    ['deleteEventHook', '/api/v1/eventHooks', { name: `xyb ${stamp}`, events: { type: 'EVENT_TYPE', items: ['user.lifecycle.create'] }, channel: { type: 'HTTP', version: '1.0.0', config: { uri: 'https://example.com/a' } } }],
+  ]) {
+    await check(operation, 'one that is active', 'error', 'docs', async () => {
+      const { json } = await post(path, body);
+      that((await raw('DELETE', `${path}/${json.id}`)).status >= 400, 'it was deleted');
+    });
+  }
   await check('replaceTrustedOrigin', 'changed, off and on', 'state', 'recording', async () => {
     const body = { name: `xz ${stamp}`, origin: `http://xz${stamp}.example.com`, scopes: [{ type: 'CORS' }] };
     const { json } = await post('/api/v1/trustedOrigins', body);
