@@ -185,7 +185,8 @@ fn order(value: &Value, wanted: &Value) -> Option<Ordering> {
         (Value::Bool(value), Value::Bool(wanted)) => Some(value.cmp(wanted)),
         // Callers put quotes around what is no text; the services let that pass.
         (Value::Bool(_) | Value::Number(_), Value::String(wanted)) => {
-            (value.to_string() == *wanted).then_some(Ordering::Equal)
+            let read: Value = serde_json::from_str(wanted).ok()?;
+            if read.is_string() { None } else { order(value, &read) }
         }
         (Value::Null, Value::Null) => Some(Ordering::Equal),
         _ => None,
