@@ -46,13 +46,14 @@ pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
     let loaded = intents::load(&dir)?;
     let mut diagnostics = loaded.warnings.clone();
     diagnostics.extend(intent::check(&loaded.intent, &loaded.scenarios, CheckMode::Build));
-    let strength = strength(&loaded.intent, &loaded.scenarios);
+    let factory = dir.canonicalize().ok().and_then(|dir| Layout::find(&dir));
+    let factory = factory.or_else(|| Layout::find(start));
+    let packs = crate::packs(&loaded.intent.interface, factory.as_ref().map(Layout::root))?;
+    let strength = strength(&loaded.intent, &loaded.scenarios, &packs);
     diagnostics.extend(strength.diagnostics(&loaded.scenarios));
     diagnostics.sort_by_key(|found| std::cmp::Reverse(found.severity));
     let (caught, total) = strength.caught();
     let (caught, total) = (narrow(caught), narrow(total));
-    let factory = dir.canonicalize().ok().and_then(|dir| Layout::find(&dir));
-    let factory = factory.or_else(|| Layout::find(start));
     let evidence = Evidence {
         requirements_total: narrow(loaded.intent.requirements.len() as u64),
         requirements_covered: covered(&loaded),

@@ -16,6 +16,7 @@ mod opening;
 mod replay;
 mod story;
 mod trace;
+mod twins;
 
 pub use answers::{ANSWER_NAMESPACE, AnswerError, AnswerSigned, sign as sign_answer};
 pub use config::{BackendChoice, Config, FactoryConfig, LineConfig, ModelConfig, SandboxConfig};
@@ -36,6 +37,7 @@ pub use replay::{Recording, RecordingError, ReplayError, Replayed, record as rec
 pub use runner::{DriveError, Nobody, Notice, Recorder, Stand, Watcher};
 pub use story::{Summary, case_of, ending_in_words, story, summary};
 pub use trace::{Call, Line, Trace, TraceError, trace};
+pub use twins::packs;
 
 /// The run that a person named.
 ///

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::StepKind;
 use crate::text::{Slip, check_path, duration, unescape, words};
+use crate::{JsonPath, Row, StepKind};
 
 /// What Gherkin puts below a step.
 #[derive(Debug, Clone)]
@@ -16,6 +16,19 @@ pub(crate) enum Attached {
     None,
     DocString(String),
     Table(Vec<Vec<String>>),
+}
+
+/// What a form wants below it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Below {
+    Nothing,
+    Text,
+    Command,
+    Json,
+    /// A table of two columns with this header.
+    Pairs([&'static str; 2]),
+    /// A table of any columns.
+    Table,
 }
 
 /// The values of one step, in the order of its pattern, the attachment last.
@@ -28,8 +41,11 @@ enum Value {
     Text(String),
     Words(Vec<String>),
     Code(i32),
+    Number(u32),
     Time(Duration),
+    Path(JsonPath),
     Rows(Vec<(String, String)>),
+    Table(Vec<Row>),
 }
 
 impl Args {
@@ -59,13 +75,33 @@ impl Args {
         time
     }
 
+    pub(crate) fn number(&mut self) -> u32 {
+        let Some(Value::Number(number)) = self.0.pop_front() else { panic!("no number there") };
+        number
+    }
+
+    pub(crate) fn json_path(&mut self) -> JsonPath {
+        let Some(Value::Path(path)) = self.0.pop_front() else { panic!("no `JSONPATH` there") };
+        path
+    }
+
     pub(crate) fn rows(&mut self, step: fn(String, String) -> StepKind) -> Vec<StepKind> {
+        self.pairs().into_iter().map(|(first, second)| step(first, second)).collect()
+    }
+
+    pub(crate) fn pairs(&mut self) -> Vec<(String, String)> {
         let Some(Value::Rows(rows)) = self.0.pop_front() else { panic!("no table there") };
-        rows.into_iter().map(|(first, second)| step(first, second)).collect()
+        rows
+    }
+
+    pub(crate) fn table(&mut self) -> Vec<Row> {
+        let Some(Value::Table(rows)) = self.0.pop_front() else { panic!("no table there") };
+        rows
     }
 }
 
-const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+pub(crate) const UNITS: [(&str, u64); 4] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
 /// A part of a step or of a pattern: a quoted text without its quotes, or a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,7 +159,7 @@ pub(crate) fn shape(text: &str) -> String {
 /// The values of `text` by `pattern`; None when it has another form.
 pub(crate) fn read_args(
     pattern: &str,
-    table: Option<[&str; 2]>,
+    below: Below,
     text: &str,
     attached: &Attached,
 ) -> Option<Result<Args, Slip>> {
@@ -148,8 +184,8 @@ pub(crate) fn read_args(
             Err(slip) => return Some(Err(slip)),
         }
     }
-    let below = attachment(pattern, table, text, attached);
-    Some(below.map(|value| {
+    let attached = attachment(below, text, attached);
+    Some(attached.map(|value| {
         values.extend(value);
         Args(values)
     }))
@@ -157,20 +193,48 @@ pub(crate) fn read_args(
 
 /// `500 ms` is one value written as two words.
 fn join_time<'a>(holes: &[Token<'_>], text: &'a str, found: &mut Vec<Token<'a>>) {
-    let timed = holes.last().is_some_and(|hole| hole.text == "TIME");
-    if timed && found.len() == holes.len() + 1 {
-        found.pop();
-        if let Some(last) = found.last_mut() {
-            last.text = text[last.offset..].trim_end();
-        }
+    let Some(at) = holes.iter().position(|hole| hole.text == "TIME" && !hole.quoted) else {
+        return;
+    };
+    if found.len() == holes.len() + 1 && !found[at + 1].quoted {
+        let unit = found.remove(at + 1);
+        let time = &mut found[at];
+        time.text = &text[time.offset..unit.offset + unit.text.len()];
     }
 }
 
+/// The words that stand for a word of the twin's or the interface's.
+const NAMES: [&str; 2] = ["SERVICE", "KIND"];
+
 fn fits(hole: Token<'_>, token: Token<'_>) -> bool {
-    hole.quoted == token.quoted
-        && (hole.quoted
-            || matches!(hole.text, "N" | "TIME")
-            || hole.text.split('|').any(|word| word == token.text))
+    if hole.quoted || token.quoted {
+        return hole.quoted == token.quoted;
+    }
+    // The colon before what stands below is no part of a name.
+    let (hole, word) = match (hole.text.strip_suffix(':'), token.text.strip_suffix(':')) {
+        (Some(hole), Some(word)) => (hole, word),
+        _ => (hole.text, token.text),
+    };
+    match hole {
+        "N" | "TIME" | "STATUS" | "VALUE" => true,
+        "COUNT" => count(word).is_some(),
+        hole if NAMES.contains(&hole) => is_name(word),
+        hole => hole.split('|').any(|choice| choice == word),
+    }
+}
+
+fn is_name(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+}
+
+/// Far more than any twin is asked for in one trajectory.
+const COUNT_MAX: u32 = 1_000_000;
+
+fn count(word: &str) -> Option<u32> {
+    if word == "no" { Some(0) } else { word.parse().ok().filter(|count| *count <= COUNT_MAX) }
 }
 
 fn value(hole: Token<'_>, token: Token<'_>) -> Result<Option<Value>, Slip> {
@@ -189,6 +253,21 @@ fn value(hole: Token<'_>, token: Token<'_>) -> Result<Option<Value>, Slip> {
             let time = time.ok_or_else(|| bad(format!("`{}` is no time", token.text), help))?;
             return Ok(Some(Value::Time(time)));
         }
+        (false, "COUNT") => return Ok(count(token.text).map(Value::Number)),
+        (false, "STATUS") => {
+            let code = token.text.parse::<u32>().ok().filter(|code| (100..=599).contains(code));
+            let help = "three digits, 100 to 599";
+            let code = code.ok_or_else(|| bad(format!("`{}` is no status", token.text), help))?;
+            return Ok(Some(Value::Number(code)));
+        }
+        (false, "VALUE") => {
+            let help = "a number, true, false or null; a text stands in quotes";
+            check_json(token.text).map_err(|why| bad(why, help))?;
+            token.text.to_owned()
+        }
+        (false, name) if NAMES.contains(&name.trim_end_matches(':')) => {
+            token.text.trim_end_matches(':').to_owned()
+        }
         (false, word) if word.contains('|') => token.text.to_owned(),
         (false, _) => return Ok(None),
         (true, "COMMAND") => {
@@ -205,6 +284,33 @@ fn value(hole: Token<'_>, token: Token<'_>) -> Result<Option<Value>, Slip> {
             check_path(&path)
                 .map_err(|why| bad(why, "write it relative to the working directory"))?;
             path
+        }
+        (true, "JSONPATH") => {
+            let path = plain()?.parse::<JsonPath>();
+            let path =
+                path.map_err(|why| bad(why.to_string(), "names after dots, numbers in brackets"))?;
+            return Ok(Some(Value::Path(path)));
+        }
+        (true, "TARGET") => {
+            let target = plain()?;
+            if !target.starts_with('/')
+                || target.contains(|c: char| c.is_whitespace() || c.is_control())
+            {
+                let message = format!("`{}` is no path of a request", target.escape_debug());
+                return Err(bad(message, "begin it with `/`; write a space as `%20`"));
+            }
+            target
+        }
+        (true, "HEADER") => {
+            let name = plain()?;
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+            if name.is_empty() || !name.bytes().all(plain) {
+                return Err(bad(
+                    format!("`{}` is no header", name.escape_debug()),
+                    "letters, digits and `-`",
+                ));
+            }
+            name
         }
         (true, "NAME") => {
             let name = plain()?;
@@ -233,38 +339,64 @@ fn check_name(name: &str) -> Result<(), String> {
     Err(format!("`{}` is no name of a variable", name.escape_debug()))
 }
 
-/// The value below the step, when its pattern ends with a colon.
-fn attachment(
-    pattern: &str,
-    table: Option<[&str; 2]>,
-    text: &str,
-    attached: &Attached,
-) -> Result<Option<Value>, Slip> {
+fn check_json(text: &str) -> Result<(), String> {
+    let read = serde_json::from_str::<serde_json::Value>(text);
+    read.map(|_| ()).map_err(|why| format!("not JSON: {why}"))
+}
+
+/// The value below the step.
+fn attachment(below: Below, text: &str, attached: &Attached) -> Result<Option<Value>, Slip> {
     let slip = |message: &str, help: String| {
         Err(Slip::new(text.trim_end().len(), "bad-attachment", message, help))
     };
-    match (attached, table) {
-        (Attached::None, None) if !pattern.ends_with(':') => Ok(None),
-        (Attached::DocString(doc), None) if pattern.ends_with(':') => {
-            if pattern != "I run:" {
-                return Ok(Some(Value::Text(doc.clone())));
-            }
+    match (attached, below) {
+        (Attached::None, Below::Nothing) => Ok(None),
+        (Attached::DocString(doc), Below::Text) => Ok(Some(Value::Text(doc.clone()))),
+        (Attached::DocString(doc), Below::Json) => {
+            let wrong = |why| Slip::new(0, "bad-value", why, "write one JSON value");
+            check_json(doc).map_err(wrong)?;
+            Ok(Some(Value::Text(doc.clone())))
+        }
+        (Attached::DocString(doc), Below::Command) => {
             let words = words(doc).map_err(|slip| Slip { offset: 0, ..slip })?;
             Ok(Some(Value::Words(words)))
         }
-        (Attached::Table(rows), Some(head)) => table_rows(rows, head).map(Some),
-        (_, Some([first, second])) => {
+        (Attached::Table(rows), Below::Pairs(head)) => table_rows(rows, head).map(Some),
+        (Attached::Table(rows), Below::Table) => any_table(rows).map(Some),
+        (_, Below::Pairs([first, second])) => {
             slip("a data table is missing below", format!("as in: | {first} | {second} |"))
         }
-        (_, None) if pattern.ends_with(':') => slip(
+        (_, Below::Table) => {
+            slip("a data table is missing below", "its first row names the columns".into())
+        }
+        (_, Below::Text | Below::Command | Below::Json) => slip(
             "a doc string is missing below",
             "write the text between two lines of \"\"\"".into(),
         ),
-        (_, None) => slip(
+        (_, Below::Nothing) => slip(
             "this step takes nothing below it",
             "end the step with `:` where there is such a form, or take the text away".into(),
         ),
     }
+}
+
+/// Rows by the names of their columns; an empty cell is none.
+fn any_table(rows: &[Vec<String>]) -> Result<Value, Slip> {
+    let slip = |message: &str, help: &str| Err(Slip::new(0, "bad-value", message, help));
+    let Some((head, rows)) = rows.split_first() else {
+        return slip("the table is empty", "its first row names the columns");
+    };
+    let mut names: Vec<&String> = head.iter().collect();
+    names.sort();
+    names.dedup();
+    if names.len() != head.len() || head.iter().any(String::is_empty) {
+        return slip("two columns have one name, or one has none", "give each column its own");
+    }
+    let row = |cells: &Vec<String>| -> Row {
+        let named = head.iter().cloned().zip(cells.iter().cloned());
+        named.filter(|(_, cell)| !cell.is_empty()).collect()
+    };
+    Ok(Value::Table(rows.iter().map(row).collect()))
 }
 
 fn table_rows(rows: &[Vec<String>], head: [&str; 2]) -> Result<Value, Slip> {
@@ -274,7 +406,11 @@ fn table_rows(rows: &[Vec<String>], head: [&str; 2]) -> Result<Value, Slip> {
         return slip("the table has another header".to_owned(), help);
     };
     debug_assert_eq!(first.len(), head.len());
-    let check = if head[0] == "path" { check_path } else { check_name };
+    let check = match head[0] {
+        "path" => check_path,
+        "name" => check_name,
+        _ => |_: &str| Ok(()),
+    };
     let mut pairs = Vec::new();
     for row in rows {
         let [key, value] = &row[..] else {

@@ -16,6 +16,8 @@ pub(crate) struct Call {
     files: BTreeMap<String, String>,
     /// The runs before it and, last, itself.
     runs: Vec<Run>,
+    /// What was done to services and twins before it: not understood here, only told apart.
+    services: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,10 +69,12 @@ pub(crate) fn calls<'a>(
                 next.stdin.clear();
                 calls.push((state.clone(), Vec::new()));
             }
+            StepKind::Service(step) if !step.expects() => state.services.push(format!("{step:?}")),
             StepKind::ExitIs { .. }
             | StepKind::ExitIsFailure
             | StepKind::Output { .. }
             | StepKind::File { .. }
+            | StepKind::Service(_)
             | StepKind::Within { .. } => {
                 if let Some((_, demands)) = calls.last_mut() {
                     demands.push(Demand { place, kind });
@@ -118,6 +122,7 @@ pub(crate) fn describe(kind: &StepKind) -> String {
             FileExpect::Content(expect) => describe_text(&format!("the file `{path}`"), expect),
         },
         StepKind::Within { limit } => format!("an end within {limit:?}"),
+        StepKind::Service(_) => "something of a service".to_owned(),
         StepKind::GivenFile { .. }
         | StepKind::GivenStdin { .. }
         | StepKind::GivenEnv { .. }

@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::call::{Call, Demand, calls, contradict, describe};
 use crate::text::list;
 use crate::wording::{bare_number, vague_words};
-use crate::{Intent, Requirement, Scenario, StepKind};
+use crate::{Intent, Requirement, Scenario, ServiceStep, StepKind};
 
 /// What the check is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,10 @@ fn tags(intent: &Intent, scenario: &Scenario) -> Vec<Diagnostic> {
 }
 
 fn expectations(scenario: &Scenario) -> Option<Diagnostic> {
+    let expects = |kind: &StepKind| matches!(kind, StepKind::Service(step) if step.expects());
+    if scenario.steps.iter().any(|step| expects(&step.kind)) {
+        return None;
+    }
     let steps = scenario.steps.iter().map(|step| (&step.place, &step.kind));
     if calls(steps).iter().any(|(_, demands)| !demands.is_empty()) {
         return None;
@@ -185,10 +189,11 @@ fn bad_input(intent: &Intent, scenarios: &[Scenario], mode: CheckMode) -> Option
     let fails = |kind: &StepKind| match kind {
         StepKind::ExitIs { code } => *code != 0,
         StepKind::ExitIsFailure => true,
+        StepKind::Service(ServiceStep::Status { code }) => (400..500).contains(code),
         _ => false,
     };
     let said = Regex::new(
-        r"(?i)\b(fails|non-?zero)\b|\bexit(s|ed)?( code| status)?( with| is| of)?( code| status)? `?[1-9]",
+        r"(?i)\b(fails|non-?zero)\b|\bexit(s|ed)?( code| status)?( with| is| of)?( code| status)? `?[1-9]|\b4\d\d\b",
     )
     .expect("a constant that a test compiles");
     let steps = scenarios.iter().flat_map(|scenario| &scenario.steps);

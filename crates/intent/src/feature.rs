@@ -13,7 +13,7 @@ use crate::gherkin_text::{
 };
 use crate::steps::{StepKeyword, read_step};
 use crate::text::{Doc, Slip};
-use crate::{Interface, Scenario, Step, StepKind};
+use crate::{Interface, Scenario, ServiceStep, Step, StepKind};
 
 /// Larger than any feature that a person writes, in bytes and in lines, and small enough that a
 /// parser whose time grows with their square stays quick.
@@ -207,7 +207,7 @@ impl Reader<'_> {
     fn steps(&mut self, steps: &[&gherkin::Step], row: Option<&Outline>) -> Vec<Step> {
         let mut read: Vec<Step> = Vec::new();
         let mut keyword = StepKeyword::Given;
-        let mut runs = 0;
+        let mut before = Before::default();
         // A step that could not be read may have been the run that others wait for.
         let mut unread = false;
         for step in steps {
@@ -227,10 +227,10 @@ impl Reader<'_> {
             let place = self.doc.at(start);
             let written = format!("{} {text}", step.keyword.trim());
             for kind in kinds {
-                if let Some(slip) = out_of_order(&kind, runs).filter(|_| !unread) {
+                if let Some(slip) = out_of_order(&kind, &before).filter(|_| !unread) {
                     self.slip(slip.moved(start));
                 }
-                runs += usize::from(matches!(kind, StepKind::Run { .. }));
+                before.then(&kind);
                 read.push(Step { place: place.clone(), text: written.clone(), kind });
             }
         }
@@ -284,10 +284,33 @@ fn keyword_of(step: &gherkin::Step, previous: StepKeyword) -> StepKeyword {
     }
 }
 
-/// Expectations are about a run, and files are there before the first one.
-fn out_of_order(kind: &StepKind, runs: usize) -> Option<Slip> {
+/// What has happened before a step, as far as it matters to those that follow.
+#[derive(Default)]
+struct Before {
+    ran: bool,
+    served: bool,
+    requested: bool,
+}
+
+impl Before {
+    fn then(&mut self, kind: &StepKind) {
+        match kind {
+            StepKind::Run { .. } => self.ran = true,
+            StepKind::Service(step) => {
+                self.served |= step.starts();
+                self.requested |= matches!(step, ServiceStep::Request { .. });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Expectations are about a run or a response, and files are there before the first of them.
+fn out_of_order(kind: &StepKind, before: &Before) -> Option<Slip> {
+    let missing =
+        |message: &str, help: &str| Some(Slip::new(0, "expects-before-run", message, help));
     match kind {
-        StepKind::GivenFile { .. } if runs > 0 => Some(Slip::new(
+        StepKind::GivenFile { .. } if before.ran || before.served => Some(Slip::new(
             0,
             "late-file",
             "a file is given after a run",
@@ -297,12 +320,19 @@ fn out_of_order(kind: &StepKind, runs: usize) -> Option<Slip> {
         | StepKind::GivenStdin { .. }
         | StepKind::GivenEnv { .. }
         | StepKind::Run { .. } => None,
-        _ if runs > 0 => None,
-        _ => Some(Slip::new(
-            0,
-            "expects-before-run",
-            "nothing has run that this could be about",
-            "write `When I run \"…\"` above it",
-        )),
+        StepKind::Service(step) if step.is_about_response() && !before.requested => missing(
+            "nothing was requested that this could be about",
+            "write `When I GET \"…\"` above it",
+        ),
+        StepKind::Service(ServiceStep::Request { .. }) if !before.served => missing(
+            "the service has not been started",
+            "write `Given the service is running` above it",
+        ),
+        StepKind::Service(_) => None,
+        StepKind::File { .. } if before.ran || before.served => None,
+        _ if before.ran => None,
+        _ => {
+            missing("nothing has run that this could be about", "write `When I run \"…\"` above it")
+        }
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use base::{Digest, IntentId, LineId, MicroUsd, Place, RequirementId, ScenarioId, Tokens};
 use serde::{Deserialize, Serialize};
 
+use crate::{Service, ServiceStep};
+
 /// An intent document, read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Intent {
@@ -73,6 +75,11 @@ pub struct Interface {
     pub files: Vec<String>,
     /// What must run once in a clean export before the commands work, if anything.
     pub build: Option<String>,
+    /// The service that it is, if it is one.
+    pub service: Option<Service>,
+    /// The services that it uses, which are twins while it is proved -> the environment variables by
+    /// which it learns where they are and how it may speak to them. The first is the base URL.
+    pub twins: BTreeMap<String, Vec<String>>,
     /// The whole section, for prompts.
     pub text: String,
 }
@@ -122,6 +129,8 @@ pub enum StepKind {
     File { path: String, expect: FileExpect },
     /// The last run took no longer than this.
     Within { limit: Duration },
+    /// About a service and its twins.
+    Service(ServiceStep),
 }
 
 /// Where a run writes.

@@ -3,12 +3,16 @@
 //! The table is what reads steps, what names the nearest form after a slip, and what documentation
 //! and `--json` list. It refuses to know Gherkin's files: it is handed one step at a time.
 
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use serde::Serialize;
 
-use crate::args::{Args, Attached, read_args, shape};
+use crate::args::{Args, Attached, Below, UNITS, read_args, shape};
 use crate::example::unknown_command;
-use crate::text::Slip;
-use crate::{Expect, FileExpect, Interface, StepKind, Stream};
+use crate::service_steps::SERVICE_FORMS;
+use crate::text::{Slip, did_you_mean, duration};
+use crate::{Expect, FileExpect, Interface, ServiceStep, StepKind, Stream};
 
 /// Which of Gherkin's keywords a step stands under; `And`, `But` and `*` repeat the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,9 +25,9 @@ pub enum StepKeyword {
 
 /// One form that a step can have.
 ///
-/// In `pattern`, `"CAPITALS"` is a quoted text, bare `N` a whole number, `TIME` a duration such as
-/// `2s` or `500 ms`, `a|b` one of several words. A colon at the end wants a doc string below, or the
-/// table that `table` heads.
+/// In `pattern`, `"CAPITALS"` is a quoted text, bare `N`, `COUNT` and `STATUS` a whole number, `TIME` a
+/// duration such as `2s` or `500 ms`, other bare `CAPITALS` a word, `a|b` one of several words. A colon
+/// at the end wants a doc string below, or the table that `table` heads, or any with `columns`.
 #[derive(Clone, Copy, Serialize)]
 pub struct StepForm {
     pub keyword: StepKeyword,
@@ -32,13 +36,16 @@ pub struct StepForm {
     pub doc: &'static str,
     /// The header cells of the data table that it wants, if it wants one.
     pub table: Option<[&'static str; 2]>,
+    /// Whether it wants a data table whose header cells it does not prescribe.
+    pub columns: bool,
     #[serde(skip)]
-    build: fn(&mut Args) -> Vec<StepKind>,
+    pub(crate) build: fn(&mut Args) -> Vec<StepKind>,
 }
 
 /// Every form of the step library, in the order in which documentation lists them.
 pub fn step_forms() -> &'static [StepForm] {
-    FORMS
+    static ALL: LazyLock<Vec<StepForm>> = LazyLock::new(|| [FORMS, SERVICE_FORMS].concat());
+    &ALL
 }
 
 const fn form(
@@ -47,7 +54,7 @@ const fn form(
     doc: &'static str,
     build: fn(&mut Args) -> Vec<StepKind>,
 ) -> StepForm {
-    StepForm { keyword, pattern, doc, table: None, build }
+    StepForm { keyword, pattern, doc, table: None, columns: false, build }
 }
 
 const fn tabled(
@@ -56,7 +63,7 @@ const fn tabled(
     doc: &'static str,
     build: fn(&mut Args) -> Vec<StepKind>,
 ) -> StepForm {
-    StepForm { keyword: StepKeyword::Given, pattern, doc, table: Some(table), build }
+    StepForm { table: Some(table), ..form(StepKeyword::Given, pattern, doc, build) }
 }
 
 #[rustfmt::skip]
@@ -132,6 +139,25 @@ const FORMS: &[StepForm] = {
     ]
 };
 
+impl StepForm {
+    /// What stands below such a step.
+    fn below(&self) -> Below {
+        match (self.table, self.columns) {
+            (Some(head), _) => Below::Pairs(head),
+            (None, true) => Below::Table,
+            (None, false) if self.pattern == "I run:" => Below::Command,
+            (None, false) if self.pattern.ends_with("JSON:") => Below::Json,
+            (None, false)
+                if self.pattern.starts_with("the JSON") && self.pattern.ends_with(':') =>
+            {
+                Below::Json
+            }
+            (None, false) if self.pattern.ends_with(':') => Below::Text,
+            (None, false) => Below::Nothing,
+        }
+    }
+}
+
 impl Args {
     fn run_on(&mut self, stdin: fn(&mut Self) -> String) -> Vec<StepKind> {
         let run = StepKind::Run { words: self.words() };
@@ -159,9 +185,15 @@ pub(crate) fn read_step(
     attached: &Attached,
     interface: &Interface,
 ) -> Result<Vec<StepKind>, Slip> {
-    let mut wanted = None;
-    for form in FORMS {
-        let Some(args) = read_args(form.pattern, form.table, text, attached) else { continue };
+    if let (StepKeyword::Then, Some((time, rest))) = (keyword, patience(text)) {
+        let limit = read_time(time)?;
+        let from = text.len() - rest.len();
+        let steps = read_step(keyword, rest, attached, interface);
+        return waiting(limit, steps.map_err(|slip| slip.moved(from))?);
+    }
+    let (mut wanted, mut elsewhere) = (None, None);
+    for form in step_forms() {
+        let Some(args) = read_args(form.pattern, form.below(), text, attached) else { continue };
         let mut args = match args {
             // Another form may fit what is attached: `is:` after `is "TEXT"`.
             Err(slip) if slip.rule == "bad-attachment" => {
@@ -171,18 +203,48 @@ pub(crate) fn read_step(
             args => args?,
         };
         if (keyword == StepKeyword::Then) != (form.keyword == StepKeyword::Then) {
-            return Err(misplaced(form));
+            // A few forms stand under both.
+            elsewhere.get_or_insert(misplaced(form));
+            continue;
         }
         let steps = (form.build)(&mut args);
         return declared(&steps, text, interface).map(|()| steps);
     }
-    Err(wanted.unwrap_or_else(|| unknown(keyword, text)))
+    Err(elsewhere.or(wanted).unwrap_or_else(|| unknown(keyword, text)))
+}
+
+/// `within TIME, EXPECTATION`, taken apart.
+fn patience(text: &str) -> Option<(&str, &str)> {
+    let (time, rest) = text.strip_prefix("within ")?.split_once(',')?;
+    Some((time, rest.trim_start()))
+}
+
+fn read_time(text: &str) -> Result<Duration, Slip> {
+    duration(text.trim(), &UNITS).ok_or_else(|| {
+        let help = "a whole number above 0 and ms, s, m or h: `within 2s, …`";
+        Slip::new("within ".len(), "bad-value", format!("`{text}` is no time"), help)
+    })
+}
+
+/// The expectations, each looked at again until it holds.
+fn waiting(limit: Duration, steps: Vec<StepKind>) -> Result<Vec<StepKind>, Slip> {
+    let steps = steps.into_iter().map(|step| match step {
+        StepKind::Service(step) if step.can_wait() => {
+            Ok(StepKind::Service(ServiceStep::Within { limit, step: Box::new(step) }))
+        }
+        _ => {
+            let help = "it is for what a twin is expected to have; other things are as they are";
+            let message = "there is nothing to wait for";
+            Err(Slip::new(0, "bad-value", message, help))
+        }
+    });
+    steps.collect()
 }
 
 /// Whether `text` reads as a step of any form, whatever its keyword.
 pub(crate) fn is_step(text: &str) -> bool {
-    FORMS.iter().any(|form| {
-        let args = read_args(form.pattern, form.table, text, &Attached::None);
+    step_forms().iter().any(|form| {
+        let args = read_args(form.pattern, form.below(), text, &Attached::None);
         // A quote that is never closed says nothing about the form.
         args.is_some_and(|args| !args.is_err_and(|slip| slip.rule == "open-quote"))
     })
@@ -190,6 +252,9 @@ pub(crate) fn is_step(text: &str) -> bool {
 
 fn declared(steps: &[StepKind], text: &str, interface: &Interface) -> Result<(), Slip> {
     for step in steps {
+        if let StepKind::Service(step) = step {
+            declared_service(step, text, interface)?;
+        }
         let StepKind::Run { words } = step else { continue };
         let offset = text.find('"').map_or(0, |quote| quote + 1);
         let Some(command) = words.first() else {
@@ -201,6 +266,27 @@ fn declared(steps: &[StepKind], text: &str, interface: &Interface) -> Result<(),
         }
     }
     Ok(())
+}
+
+fn declared_service(step: &ServiceStep, text: &str, interface: &Interface) -> Result<(), Slip> {
+    if let Some(twin) = step.twin() {
+        if interface.twins.contains_key(twin) {
+            return Ok(());
+        }
+        let message = format!("the interface declares no twin `{twin}`");
+        let known = interface.twins.keys().map(String::as_str);
+        let help = format!(
+            "{}; declare it by a line such as: - twins: `{twin}`",
+            did_you_mean(twin, known)
+        );
+        return Err(Slip::new(text.find(twin).unwrap_or(0), "unknown-twin", message, help));
+    }
+    let own_time = matches!(step, ServiceStep::Passes { .. } | ServiceStep::Waits { .. });
+    if own_time || interface.service.is_some() {
+        return Ok(());
+    }
+    let help = "declare it by a line such as: - service: `bot` = `python3 $PRODUCT/bot.py`, on port `8080`, ready when `GET /healthz` answers";
+    Err(Slip::new(0, "no-service", "the interface declares no service", help))
 }
 
 fn misplaced(form: &StepForm) -> Slip {
@@ -234,10 +320,10 @@ fn unknown(keyword: StepKeyword, text: &str) -> Slip {
         (likeness.sum::<usize>() * 1000 / all, form.keyword == keyword)
     };
     // `max_by_key` takes the last of equals; reversed, the first, which is the plainer form.
-    let help = match FORMS.iter().rev().max_by_key(score).filter(|form| score(form).0 > 0) {
+    let help = match step_forms().iter().rev().max_by_key(score).filter(|form| score(form).0 > 0) {
         Some(form) => format!("the nearest form is `{}`: {}", form.pattern, form.doc),
         None => {
-            let same = FORMS.iter().filter(|form| form.keyword == keyword);
+            let same = step_forms().iter().filter(|form| form.keyword == keyword);
             let patterns: Vec<&str> = same.map(|form| form.pattern).collect();
             format!("the forms here are: {}", patterns.join(" | "))
         }

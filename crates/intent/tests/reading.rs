@@ -57,7 +57,11 @@ fn show(scenarios: &[Scenario]) -> String {
 
 /// The scenarios of a feature, or its findings.
 fn check_feature(source: &str) -> String {
-    match parse_feature("scenarios/f.feature", source, &roman().interface) {
+    check_feature_of(&roman(), source)
+}
+
+fn check_feature_of(intent: &Intent, source: &str) -> String {
+    match parse_feature("scenarios/f.feature", source, &intent.interface) {
         Ok(scenarios) => show(&scenarios),
         Err(errors) => findings(&errors),
     }
@@ -174,7 +178,83 @@ fn section_findings() {
 
 #[test]
 fn every_form_of_the_library_is_read() {
-    let cases = step_forms().iter().map(|form| (form.pattern, check_steps(&instance(form))));
+    let intent = served();
+    let cases = step_forms().iter().map(|form| {
+        let source = format!("Feature: f\n  Scenario: s\n{}", instance(form));
+        (form.pattern, check_feature_of(&intent, &source))
+    });
+    insta::assert_snapshot!(report(cases));
+}
+
+/// The example, as a service that uses a twin.
+fn served() -> Intent {
+    let command = "- command: `roman` = `python3 $PRODUCT/roman.py`\n";
+    let items = "- service: `romand` = `python3 $PRODUCT/d.py 'a b'`, on port `8080`, ready when `GET /up` answers\n\
+        - twins: `okta` as `OKTA_URL`, `OKTA_TOKEN`; `google-drive`\n";
+    let source = ROMAN.replace(command, &format!("{command}{items}"));
+    let (intent, warnings) = Intent::parse("intent.md", &source).expect("a service");
+    assert_eq!(warnings, []);
+    intent
+}
+
+#[test]
+fn a_service_and_its_twins_are_read() {
+    let interface = served().interface;
+    insta::assert_debug_snapshot!((interface.service, interface.twins));
+}
+
+#[test]
+fn service_findings() {
+    let good =
+        "- service: `d` = `d`, on port `8080`, ready when `GET /up` answers\n- twins: `okta`";
+    let cases = [
+        (good, good),
+        ("on port `8080`", "on port `80`"),
+        ("on port `8080`", "at `8080`"),
+        ("`GET /up`", "`POST /up`"),
+        ("ready when `GET /up` answers", "ready"),
+        ("`d` = `d`", "`d`"),
+        ("- twins: `okta`", "- service: `e` = `e`, on port `8081`, ready when `GET /` answers"),
+        ("`okta`", "`Okta`"),
+        ("`okta`", "`okta`, `okta`"),
+        ("`okta`", "`okta` as `SLACK_TOKEN`"),
+        ("`okta`", "okta"),
+        ("- twins", "- twin"),
+    ];
+    let cases = cases.map(|(from, to)| {
+        let items = good.replacen(from, to, 1);
+        (to, check_with("- command: `roman` = `python3 $PRODUCT/roman.py`", &items))
+    });
+    insta::assert_snapshot!(report(cases));
+}
+
+#[test]
+fn service_step_findings() {
+    let started = "    Given the service is running\n";
+    let asked = "    Given the service is running\n    When I GET \"/\"\n";
+    let cases = [
+        ("", "    When I GET \"/\""),
+        (started, "    When I GET \"up\""),
+        (started, "    When I GET \"/a b\""),
+        (started, "    Then the status is 200"),
+        (asked, "    Then the status is 99"),
+        (asked, "    Then the status are 200"),
+        (asked, "    Then the JSON at \"a.b\" is 1"),
+        (asked, "    Then the JSON at \"$.a\" is one"),
+        (asked, "    Then the JSON at \"$.a\" is:\n      \"\"\"\n      {\n      \"\"\""),
+        (asked, "    Then within 2s, the status is 200"),
+        (asked, "    Then within 2, okta has 1 user"),
+        (asked, "    Then within 2s, okta had 1 user"),
+        (asked, "    Then slack has 1 message"),
+        (asked, "    Then the header \"X Y\" is \"1\""),
+        ("", "    Given okta has the users:"),
+        ("", "    Given okta has the users:\n      | a | a |\n      | 1 | 2 |"),
+        ("", "    Given oktaa has the users:\n      | a |\n      | 1 |"),
+    ];
+    let intent = served();
+    let cases = cases.map(|(before, steps)| {
+        (steps, check_feature_of(&intent, &format!("Feature: f\n  Scenario: s\n{before}{steps}\n")))
+    });
     insta::assert_snapshot!(report(cases));
 }
 
@@ -202,6 +282,12 @@ fn the_documented_example_is_strong() {
     insta::assert_snapshot!(findings(&found));
 }
 
+/// Those come after all others.
+fn is_of_services(form: &StepForm) -> bool {
+    let at = |pattern: &str| step_forms().iter().position(|form| form.pattern == pattern);
+    at(form.pattern) >= at("the service is running")
+}
+
 /// A scenario that uses the form once.
 fn instance(form: &StepForm) -> String {
     let holes = [
@@ -213,15 +299,38 @@ fn instance(form: &StepForm) -> String {
         ("stdout|stderr", "stderr"),
         (" N", " 3"),
         ("TIME", "500 ms"),
+        ("\"TARGET\"", "\"/a?b=c\""),
+        ("\"HEADER\"", "\"X-Test\""),
+        ("\"JSONPATH\"", "\"$.a[0]\""),
+        ("\"OPERATION\"", "\"listUsers\""),
+        ("\"WHERE\"", "\"#here\""),
+        ("GET|POST|PUT|PATCH|DELETE", "DELETE"),
+        ("POST|PUT|PATCH|DELETE", "PUT"),
+        ("SERVICE", "okta"),
+        ("KIND", "users"),
+        ("COUNT", "2"),
+        ("STATUS", "503"),
+        ("VALUE", "-1.5"),
+        ("starts|stops|restarts", "restarts"),
+        ("has|gets", "gets"),
+        ("in|for", "in"),
     ];
     let step =
         holes.iter().fold(form.pattern.to_owned(), |step, (hole, value)| step.replace(hole, value));
     let mut text = format!("    When I run \"roman\"\n    {:?} {step}\n", form.keyword);
+    let serving = "    Given the service is running\n    When I GET \"/\"\n";
+    if is_of_services(form) {
+        text = format!("{serving}{text}");
+    }
     if form.keyword == intent::StepKeyword::Given {
         text = format!("    Given {step}\n");
     }
     if let Some([first, second]) = form.table {
         text += &format!("      | {first} | {second} |\n      | A | x y |\n      | B | |\n");
+    } else if form.columns {
+        text += "      | a | b |\n      | 1 | x y |\n      | [2] | |\n";
+    } else if form.pattern.contains("JSON") && form.pattern.ends_with(':') {
+        text += "      \"\"\"\n      { \"a\": [1] }\n      \"\"\"\n";
     } else if form.pattern == "I run:" {
         text += "      ```\n      roman \"a b\"\n      ```\n";
     } else if form.pattern.ends_with(':') {

@@ -48,6 +48,7 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
         cancel: bench.workshop.cancel,
         product: built.path(),
         interface,
+        packs: bench.input.packs,
         settings: &bench.input.settings.play,
     };
     for example in examples {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use base::Digest;
 use intent::{Intent, Scenario};
 use sandbox::{Cancel, Sandbox, SandboxError};
-use scenario::{PlaySettings, SatisfactionReport, WorldError};
+use scenario::{Packs, PlaySettings, SatisfactionReport, WorldError};
 use tempfile::TempDir;
 
 use crate::export::{Export, ExportError};
@@ -31,6 +31,8 @@ pub struct ProveInput<'a> {
     pub subject: &'a str,
     /// The line's check commands, run by `sh -c` in the product.
     pub checks: &'a [String],
+    /// What the twins that the intent declares are made of.
+    pub packs: &'a Packs,
     pub settings: &'a ProveSettings,
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
         cancel: bench.workshop.cancel,
         product: bench.built(),
         interface: &input.intent.interface,
+        packs: input.packs,
         settings: &input.settings.play,
     };
     let total = input.scenarios.len() * input.settings.seeds.len();

@@ -71,7 +71,7 @@ pub(crate) fn gate(
     advance: Advance<'_>,
 ) -> Result<Finding, ProofError> {
     let input = bench.input;
-    let degenerates = scenario::strength(input.intent, input.scenarios);
+    let degenerates = scenario::strength(input.intent, input.scenarios, input.packs);
     let saboteur = Saboteur::new(bench, slowest_ms);
     let mutants = mutants(
         &targets(bench),
@@ -189,6 +189,7 @@ impl<'a> Saboteur<'a> {
             cancel: self.bench.workshop.cancel,
             product,
             interface: &self.bench.input.intent.interface,
+            packs: self.bench.input.packs,
             settings: &self.play,
         }
     }
@@ -264,7 +265,25 @@ impl<'a> Saboteur<'a> {
                 return self.harmful(stage.path(), call);
             }
         }
-        Ok(Fate::Equivalent)
+        Ok(self.of_service().unwrap_or(Fate::Equivalent))
+    }
+
+    /// A service is not compared by generated calls: a copy of one that nothing caught counts as
+    /// harmful, which errs on the side of more scenarios.
+    fn of_service(&self) -> Option<Fate> {
+        let intent = self.bench.input.intent;
+        let service = intent.interface.service.as_ref()?;
+        let requirements: Vec<RequirementId> =
+            intent.requirements.iter().map(|requirement| requirement.id.clone()).collect();
+        let call = Call {
+            scenario: None,
+            requirements: requirements.clone(),
+            words: vec![service.name.clone()],
+            stdin: String::new(),
+            files: Vec::new(),
+            env: Vec::new(),
+        };
+        Some(Fate::Survived { call, requirements })
     }
 
     fn failed_example(&self, player: &Player<'_>) -> Result<Option<String>, ProofError> {

@@ -62,6 +62,7 @@ impl Bench {
             product,
             subject: "0123456789abcdef0123456789abcdef01234567",
             checks: &self.checks,
+            packs: &scenario::Packs::default(),
             settings: &self.settings,
         };
         prove(&input, &sandbox, cancel, &mut |_| ())

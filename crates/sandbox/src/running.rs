@@ -84,7 +84,12 @@ impl Running {
 
     /// Whether it has come to an end of its own, or at a limit.
     pub fn has_ended(&mut self) -> bool {
-        self.await_end(Duration::ZERO);
+        self.ends_within(Duration::ZERO)
+    }
+
+    /// The same, or comes to one while this waits.
+    pub fn ends_within(&mut self, patience: Duration) -> bool {
+        self.await_end(patience);
         self.ended.is_some()
     }
 

@@ -52,7 +52,7 @@ pub(crate) fn file(path: &str, expect: &FileExpect, content: Option<&[u8]>) -> O
 }
 
 /// What was expected of `text`, when it does not hold.
-fn unmet(expect: &Expect, text: &str) -> Option<String> {
+pub(crate) fn unmet(expect: &Expect, text: &str) -> Option<String> {
     (!expect.holds(text)).then(|| match expect {
         Expect::Is { text } => format!("is {text:?}"),
         Expect::Contains { text } => format!("contains {text:?}"),

@@ -5,23 +5,32 @@
 //! decides from its trajectories, and where anything is recorded.
 
 mod degenerate;
+mod degenerate_service;
 mod expect;
 mod expected;
+mod http;
+mod line;
+mod live;
 mod play;
 mod player;
 mod sabotage;
 mod satisfaction;
+mod services;
 mod strength;
 mod trajectory;
+mod twins;
 mod variant;
 mod world;
 
 pub use degenerate::Degenerate;
-pub use play::{Failure, Played, World, WorldError, play};
-pub use player::{PlaySettings, Player, side_by_side};
+pub use http::{HttpRequest, HttpResponse};
+pub use play::{Failure, Played, World, WorldError, play, play_watched};
+pub use player::{PlaySettings, Player, Watched, side_by_side};
 pub use sabotage::{MUTANTS_MAX, Mutant, mutants};
 pub use satisfaction::{CONFIDENCE, Satisfaction, SatisfactionReport, seeds_for};
+pub use services::{Ending, Mishap, Services};
 pub use strength::{Judged, Strength, Weakness, strength};
 pub use trajectory::{Flake, Trajectory, disclosures, flakes};
+pub use twins::{Packs, Twins};
 pub use variant::{Call, VARIANTS_MAX, variants};
 pub use world::{Circumstances, SandboxWorld};

@@ -10,6 +10,7 @@ use sandbox::{Exit, Finished};
 use serde::{Deserialize, Serialize};
 
 use crate::expect;
+use crate::services::{Memory, Services};
 
 /// Where steps happen: a directory with files, in which declared commands can be run.
 pub trait World {
@@ -36,6 +37,19 @@ pub trait World {
     /// # Errors
     /// When the world itself failed.
     fn read_file(&mut self, path: &str) -> Result<Option<Vec<u8>>, WorldError>;
+
+    /// The service and its twins.
+    ///
+    /// # Errors
+    /// When there are none here, or they cannot be made.
+    fn services(&mut self) -> Result<&mut dyn Services, WorldError> {
+        Err(WorldError::NoService)
+    }
+
+    /// Why nothing that happened here decides anything, if there is such a reason.
+    fn doubt(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// Why a world could not do its part: but for [`WorldError::InTheWay`], never the fault of the program
@@ -58,6 +72,22 @@ pub enum WorldError {
     },
     #[error("the sandbox failed")]
     Sandbox(#[source] sandbox::SandboxError),
+    #[error("the interface declares neither a service nor twins")]
+    NoService,
+    #[error("the twin cannot do what the step says")]
+    Twin(#[source] twin::UniverseError),
+    #[error("the twins cannot be served")]
+    Serve(#[source] twin_server::ServeError),
+    #[error("`{variable}` is no credential of {service}'s twin, which has: {known}")]
+    NoCredential { variable: String, service: String, known: String },
+    #[error("the twin's {function} gave no list, but {got}")]
+    NoList { function: String, got: String },
+    #[error("the fault is none: {cause}")]
+    Fault { cause: String },
+    #[error("a value that was kept does not fit here: {cause}")]
+    Value { cause: String },
+    #[error("the service was connected to more often than one play can: split the scenario")]
+    Exhausted,
     #[error("cancelled")]
     Cancelled,
 }
@@ -99,22 +129,41 @@ pub(crate) const QUOTE_CHARS_MAX: usize = 200;
 
 /// Plays `steps` in order until one does not hold.
 pub fn play<'a>(steps: impl IntoIterator<Item = &'a StepKind>, world: &mut dyn World) -> Played {
-    let mut stage = Stage { world, stdin: Vec::new(), env: BTreeMap::new(), last: None };
+    play_watched(steps, world, &mut |_, _| ())
+}
+
+/// The same; `watch` is called before each step, with its index, and once more at the end.
+pub fn play_watched<'a>(
+    steps: impl IntoIterator<Item = &'a StepKind>,
+    world: &mut dyn World,
+    watch: &mut dyn FnMut(usize, &mut dyn World),
+) -> Played {
+    let memory = Memory::default();
+    let mut stage = Stage { world, stdin: Vec::new(), env: BTreeMap::new(), last: None, memory };
+    let mut played = Played::Satisfied;
+    let mut reached = 0;
     for (index, step) in steps.into_iter().enumerate() {
-        match stage.perform(step) {
-            Ok(None) => {}
+        reached = index + 1;
+        watch(index, stage.world);
+        match stage.memory.fill(step).and_then(|step| stage.perform(&step)) {
+            Ok(None) => continue,
             Ok(Some(miss)) => {
-                return Played::Failed(Failure {
+                played = Played::Failed(Failure {
                     step: index,
                     kind: miss.kind,
                     expected: quote(&miss.expected),
                     actual: quote(&miss.actual),
                 });
             }
-            Err(error) => return Played::Undecided { reason: base::chain(&error) },
+            Err(error) => played = Played::Undecided { reason: base::chain(&error) },
         }
+        break;
     }
-    Played::Satisfied
+    watch(reached, stage.world);
+    match stage.world.doubt() {
+        Some(reason) => Played::Undecided { reason },
+        None => played,
+    }
 }
 
 /// An expectation that did not hold.
@@ -131,6 +180,7 @@ struct Stage<'w> {
     /// For all runs from here on.
     env: BTreeMap<String, String>,
     last: Option<Finished>,
+    memory: Memory,
 }
 
 impl Stage<'_> {
@@ -169,6 +219,7 @@ impl Stage<'_> {
                 let miss = expect::file(path, expect, content.as_deref());
                 Ok(miss.map(|miss| self.as_crash(miss)))
             }
+            StepKind::Service(step) => self.memory.perform(step, self.world, &self.env),
             StepKind::ExitIs { .. }
             | StepKind::ExitIsFailure
             | StepKind::Output { .. }
@@ -229,7 +280,7 @@ fn crashed(finished: &Finished) -> bool {
     })
 }
 
-fn last_line(bytes: &[u8]) -> String {
+pub(crate) fn last_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.trim_end().lines().last().unwrap_or_default().to_owned()
 }

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use intent::{Interface, Scenario};
+use intent::{Interface, Scenario, Step};
 use sandbox::{Cancel, Limits, Sandbox};
+use twin::Exchange;
 
 use crate::degenerate::kinds;
-use crate::{Circumstances, Played, SandboxWorld, Trajectory, World, WorldError, play};
+use crate::{Packs, Played, SandboxWorld, Trajectory, World, WorldError, play_watched};
 
 /// More threads than this only wait for each other, whatever the machine.
 const THREADS_MAX: usize = 64;
@@ -38,7 +39,17 @@ pub struct Player<'a> {
     /// The built product on the host; only ever read.
     pub product: &'a Path,
     pub interface: &'a Interface,
+    /// What the twins that the interface declares are made of.
+    pub packs: &'a Packs,
     pub settings: &'a PlaySettings,
+}
+
+/// What happens in a play that somebody watches.
+pub enum Watched<'a> {
+    /// A step is about to be performed.
+    Step(&'a Step),
+    /// The program asked a twin, or was told by one.
+    Exchange(&'a Exchange),
 }
 
 impl<'a> Player<'a> {
@@ -53,8 +64,9 @@ impl<'a> Player<'a> {
             self.product,
             self.interface,
             self.settings.limits.clone(),
-            Circumstances::of(seed),
+            seed,
         )
+        .map(|world| world.with_packs(self.packs))
     }
 
     /// Plays every scenario with every seed: scenario by scenario, seeds within. `progress` is told
@@ -76,12 +88,32 @@ impl<'a> Player<'a> {
 
     /// Plays one scenario with one seed.
     pub fn trajectory(&self, scenario: &Scenario, seed: u64) -> Trajectory {
+        self.watched(scenario, seed, &mut |_| ())
+    }
+
+    /// Plays one scenario with one seed, and tells of each step and exchange as they happen.
+    pub fn watched(
+        &self,
+        scenario: &Scenario,
+        seed: u64,
+        watch: &mut dyn FnMut(Watched<'_>),
+    ) -> Trajectory {
+        let mut look = |index: usize, world: &mut dyn World| {
+            if let Ok(services) = world.services() {
+                for exchange in services.twins().news() {
+                    watch(Watched::Exchange(&exchange));
+                }
+            }
+            if let Some(step) = scenario.steps.get(index) {
+                watch(Watched::Step(step));
+            }
+        };
         let started = Instant::now();
         let played = if self.cancel.is_pulled() {
             Played::Undecided { reason: base::chain(&WorldError::Cancelled) }
         } else {
             match self.world(seed) {
-                Ok(mut world) => play(kinds(scenario), &mut world as &mut dyn World),
+                Ok(mut world) => play_watched(kinds(scenario), &mut world, &mut look),
                 Err(error) => Played::Undecided { reason: base::chain(&error) },
             }
         };

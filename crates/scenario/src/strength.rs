@@ -2,12 +2,13 @@
 //! it lets pass, overall and requirement by requirement.
 
 use base::{Diagnostic, Place, RequirementId, ScenarioId};
-use intent::{Intent, Scenario};
+use intent::{Intent, Scenario, StepKind};
 use serde::{Deserialize, Serialize};
 
-use crate::Degenerate;
 use crate::degenerate::{Flaw, Kind, MemoryWorld, kinds};
+use crate::degenerate_service as services;
 use crate::expected::{Expected, expected};
+use crate::{Degenerate, Packs};
 
 /// What the scenarios of one intent catch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +45,24 @@ pub struct Weakness {
     pub advice: String,
 }
 
-/// Plays every scenario against every degenerate program, in memory.
-pub fn strength(intent: &Intent, scenarios: &[Scenario]) -> Strength {
+/// Plays every scenario against every degenerate program, in memory: those about commands against
+/// commands, those about a service against services, with twins made of `packs`.
+pub fn strength(intent: &Intent, scenarios: &[Scenario], packs: &Packs) -> Strength {
+    let (served, called): (Vec<Scenario>, Vec<Scenario>) =
+        scenarios.iter().cloned().partition(is_served);
+    let mut found = called_strength(intent, &called);
+    found.programs.extend(services::judged(&served, packs));
+    found
+}
+
+fn is_served(scenario: &Scenario) -> bool {
+    scenario.steps.iter().any(|step| matches!(step.kind, StepKind::Service(_)))
+}
+
+fn called_strength(intent: &Intent, scenarios: &[Scenario]) -> Strength {
+    if scenarios.is_empty() && intent.interface.service.is_some() {
+        return Strength { programs: Vec::new(), weaknesses: Vec::new() };
+    }
     let stories: Vec<Story> = scenarios.iter().map(Story::new).collect();
     let programs = Degenerate::all(intent, scenarios);
     let grid: Vec<Vec<Showing>> = programs
@@ -187,6 +204,10 @@ fn weakness(
     let own: Vec<usize> = (0..stories.len())
         .filter(|story| stories[*story].scenario.requirements.contains(requirement))
         .collect();
+    if own.is_empty() {
+        // Nothing proves it, which is a finding of its own; or scenarios about a service do.
+        return None;
+    }
     let only_fails = own.iter().all(|story| stories[*story].only_fails());
     let (program, row) = programs.iter().zip(grid).find(|(program, row)| {
         let no_finding = program.knows_the_answer() || (only_fails && program.always_fails());

@@ -13,10 +13,13 @@ use intent::Interface;
 use sandbox::{Access, Cancel, Command, Finished, Limits, Mount, Sandbox};
 use tempfile::TempDir;
 
-use crate::{World, WorldError};
+use crate::live::Live;
+use crate::{Packs, Services, Twins, World, WorldError};
 
 /// Where programs see the product.
-const PRODUCT: &str = "/product";
+pub(crate) const PRODUCT: &str = "/product";
+
+static NO_PACKS: Packs = Packs::NONE;
 
 /// The most that is read of one file: what a program under test may sensibly write, and far less
 /// than what would hurt us.
@@ -70,11 +73,15 @@ impl Circumstances {
 }
 
 /// One scenario's world: a working directory on disk, commands run in the sandbox.
-#[derive(Debug)]
 pub struct SandboxWorld<'a> {
-    sandbox: &'a Sandbox,
-    cancel: &'a Cancel,
-    interface: &'a Interface,
+    pub(crate) sandbox: &'a Sandbox,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) interface: &'a Interface,
+    pub(crate) packs: &'a Packs,
+    /// Of the universe.
+    seed: u64,
+    pub(crate) twins: Option<Twins>,
+    pub(crate) live: Option<Live>,
     product: PathBuf,
     limits: Limits,
     circumstances: Circumstances,
@@ -82,7 +89,8 @@ pub struct SandboxWorld<'a> {
 }
 
 impl<'a> SandboxWorld<'a> {
-    /// A world with an empty working directory. `product` is the built product on the host.
+    /// A world with an empty working directory, in the circumstances of `seed`. `product` is the built
+    /// product on the host.
     ///
     /// # Errors
     /// When the working directory cannot be made.
@@ -92,7 +100,7 @@ impl<'a> SandboxWorld<'a> {
         product: &Path,
         interface: &'a Interface,
         limits: Limits,
-        circumstances: Circumstances,
+        seed: u64,
     ) -> Result<Self, WorldError> {
         let directory = tempfile::Builder::new().prefix("dark-").tempdir();
         let directory = directory.map_err(|source| WorldError::Io {
@@ -101,8 +109,25 @@ impl<'a> SandboxWorld<'a> {
             source,
         })?;
         let product = product.to_owned();
-        let directory = Some(directory);
-        Ok(Self { sandbox, cancel, interface, product, limits, circumstances, directory })
+        Ok(Self {
+            sandbox,
+            cancel,
+            interface,
+            packs: &NO_PACKS,
+            seed,
+            twins: None,
+            live: None,
+            product,
+            limits,
+            circumstances: Circumstances::of(seed),
+            directory: Some(directory),
+        })
+    }
+
+    /// With twins made of these, once a step needs them.
+    pub fn with_packs(mut self, packs: &'a Packs) -> Self {
+        self.packs = packs;
+        self
     }
 
     fn host(&self) -> &Path {
@@ -124,7 +149,12 @@ impl<'a> SandboxWorld<'a> {
         Ok(resolved.chain(words[1..].iter().cloned()).collect())
     }
 
-    fn command(&self, argv: Vec<String>, stdin: &[u8], env: &BTreeMap<String, String>) -> Command {
+    pub(crate) fn command(
+        &self,
+        argv: Vec<String>,
+        stdin: &[u8],
+        env: &BTreeMap<String, String>,
+    ) -> Command {
         let mut all = self.circumstances.env.clone();
         all.insert("PRODUCT".to_owned(), PRODUCT.to_owned());
         all.extend(env.clone());
@@ -260,11 +290,30 @@ impl World for SandboxWorld<'_> {
             Err(error) => Err(failed(error)),
         }
     }
+
+    fn services(&mut self) -> Result<&mut dyn Services, WorldError> {
+        if self.interface.service.is_none() && self.interface.twins.is_empty() {
+            return Err(WorldError::NoService);
+        }
+        if self.twins.is_none() {
+            self.twins = Some(Twins::new(self.packs, self.seed)?);
+        }
+        Ok(self)
+    }
+
+    fn doubt(&mut self) -> Option<String> {
+        if self.was_exhausted() {
+            return Some(WorldError::Exhausted.to_string());
+        }
+        self.twins.as_mut().and_then(Twins::doubt)
+    }
 }
 
 impl Drop for SandboxWorld<'_> {
     /// Removes the working directory; what a program made unremovable for us, its own kind removes.
     fn drop(&mut self) {
+        // Nothing writes there any more.
+        self.live = None;
         let Some(directory) = self.directory.take() else { return };
         let path = directory.keep();
         if fs::remove_dir_all(&path).is_ok() {

@@ -6,9 +6,7 @@ use std::time::Duration;
 use intent::{Intent, Interface, Scenario, StepKind, parse_feature};
 use policy::FailureKind;
 use sandbox::{Cancel, Choice, Limits, Sandbox};
-use scenario::{
-    Circumstances, PlaySettings, Played, Player, SandboxWorld, Trajectory, flakes, play,
-};
+use scenario::{Packs, PlaySettings, Played, Player, SandboxWorld, Trajectory, flakes, play};
 
 const INTENT: &str = "+++\nid = \"t\"\ntitle = \"T\"\nline = \"t\"\nowner = \"a@example.com\"\nlevel = 0\n\
     budget = { usd = 1.0, tokens = 1, wall = \"1m\" }\nsatisfaction = 0.5\n+++\n\n## Goal\nG.\n\n\
@@ -38,6 +36,7 @@ fn play_with(program: &str, steps: &[&str], seeds: &[u64], limits: Limits) -> Ve
         cancel: &cancel,
         product: product.path(),
         interface: &interface,
+        packs: &Packs::default(),
         settings: &settings,
     };
     player.play_all(&scenarios(steps), seeds, &mut |_| ())
@@ -140,16 +139,10 @@ fn a_program_that_bars_the_way_of_a_file_has_failed() {
         let product = tempfile::tempdir().unwrap();
         fs::write(product.path().join("t.sh"), program).unwrap();
         let (sandbox, cancel) = (Sandbox::open(Choice::Auto).unwrap(), Cancel::default());
-        let (interface, seed) = (interface(), Circumstances::of(0));
-        let mut world = SandboxWorld::new(
-            &sandbox,
-            &cancel,
-            product.path(),
-            &interface,
-            Limits::default(),
-            seed,
-        )
-        .unwrap();
+        let interface = interface();
+        let mut world =
+            SandboxWorld::new(&sandbox, &cancel, product.path(), &interface, Limits::default(), 0)
+                .unwrap();
         let steps = [
             StepKind::Run { words: vec!["t".to_owned()] },
             StepKind::GivenFile { path: "in/a".to_owned(), content: "A".to_owned() },

@@ -1,7 +1,7 @@
 //! Which degenerate programs a set of scenarios catches, from the documents that people write.
 
 use intent::{Intent, Scenario, parse_feature};
-use scenario::{Strength, strength};
+use scenario::{Packs, Strength, strength};
 
 const INTENT: &str = "+++\nid = \"up\"\ntitle = \"Up\"\nline = \"t\"\nowner = \"a@example.com\"\nlevel = 0\n\
     budget = { usd = 1.0, tokens = 1, wall = \"1m\" }\nsatisfaction = 0.5\n+++\n\n## Goal\nG.\n\n\
@@ -17,7 +17,7 @@ fn read(feature: &str) -> (Intent, Vec<Scenario>) {
 
 fn of(feature: &str) -> Strength {
     let (intent, scenarios) = read(feature);
-    strength(&intent, &scenarios)
+    strength(&intent, &scenarios, &Packs::default())
 }
 
 fn survivors(feature: &str) -> Vec<String> {
@@ -111,7 +111,7 @@ fn findings_name_the_place_and_the_remedy() {
     let loose =
         GOOD.replace("stdout is", "stdout contains").replace("the exit code is 2", "it fails");
     let (intent, scenarios) = read(&loose);
-    let found = strength(&intent, &scenarios).diagnostics(&scenarios);
+    let found = strength(&intent, &scenarios, &Packs::default()).diagnostics(&scenarios);
     let text: Vec<String> = found.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(text.join("\n"));
 }

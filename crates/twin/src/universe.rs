@@ -165,6 +165,19 @@ impl Universe {
         Ok(())
     }
 
+    /// More rules beside those that there are, whose counts go on.
+    ///
+    /// # Errors
+    /// More rules than [`FAULTS_MAX`] in all.
+    pub fn add_faults(&mut self, faults: Vec<Fault>) -> Result<(), UniverseError> {
+        let count = self.faults.len() + faults.len();
+        if count > FAULTS_MAX {
+            return Err(UniverseError::TooManyFaults { count });
+        }
+        self.faults = self.faults.iter().cloned().chain(faults).collect::<Vec<_>>().into();
+        Ok(())
+    }
+
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }

@@ -1,9 +1,12 @@
 //! `dark scenario run|steps`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use ::scenario::{CONFIDENCE, PlaySettings, Played, Player, SatisfactionReport};
-use factory::{Factory, FactoryError};
+use ::scenario::{
+    CONFIDENCE, PlaySettings, Played, Player, SatisfactionReport, Trajectory, Watched, flakes,
+};
+use factory::{Factory, FactoryError, Layout};
 use sandbox::{Choice, Sandbox};
 
 use super::print_json;
@@ -15,13 +18,28 @@ use crate::stop;
 pub(crate) enum Sub {
     /// Play an intent's scenarios on a directory that holds the product
     Run {
-        /// The intent: its directory or its intent.md
+        /// The intent (its directory or its intent.md), or one of its scenario files
         intent: PathBuf,
         /// The product, built
         product: PathBuf,
         /// Seeds for each scenario, from 0
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100_000))]
         seeds: u64,
+        /// Play with this seed alone
+        #[arg(long, conflicts_with = "seeds")]
+        seed: Option<u64>,
+        /// Only scenarios whose id (FILE:LINE) or title holds this text
+        #[arg(long)]
+        only: Option<String>,
+        /// Print each step, and each call between the service and its twins, as they happen
+        #[arg(long)]
+        watch: bool,
+        /// Print how many plays an hour that was, and whose CPU time it took
+        #[arg(long)]
+        time: bool,
+        /// Plays at once [default: one for each core]
+        #[arg(long)]
+        threads: Option<usize>,
     },
     /// List the steps that scenarios may use
     Steps,
@@ -29,7 +47,11 @@ pub(crate) enum Sub {
 
 pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
     match sub {
-        Sub::Run { intent, product, seeds } => play(globals, &intent, &product, seeds),
+        Sub::Run { intent, product, seeds, seed, only, watch, time, threads } => {
+            let seeds = seed.map_or_else(|| (0..seeds).collect(), |seed| vec![seed]);
+            let wanted = Wanted { intent, product, seeds, only, watch, time, threads };
+            play(globals, &wanted)
+        }
         Sub::Steps => {
             for form in intent::step_forms() {
                 if globals.json {
@@ -48,54 +70,180 @@ pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
     }
 }
 
-fn play(
-    globals: &Globals,
-    intent: &std::path::Path,
-    product: &std::path::Path,
-    seeds: u64,
-) -> Result<Answer, Failure> {
+struct Wanted {
+    intent: PathBuf,
+    product: PathBuf,
+    seeds: Vec<u64>,
+    only: Option<String>,
+    watch: bool,
+    time: bool,
+    threads: Option<usize>,
+}
+
+fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
-    let loaded = factory::load_intent(&factory::intent_directory(intent))?;
-    let product = product.canonicalize()?;
+    let (directory, file) = intent_of(&wanted.intent);
+    let loaded = factory::load_intent(&directory)?;
+    let product = wanted.product.canonicalize()?;
     let sandbox = match Factory::open_read_only(&globals.start) {
         Ok(factory) => factory.sandbox()?,
         Err(_) => Sandbox::open(Choice::Auto).map_err(FactoryError::from)?,
     };
-    let settings = PlaySettings::default();
+    let mut settings = PlaySettings::default();
+    settings.threads = wanted.threads.unwrap_or(settings.threads);
     let interface = &loaded.intent.interface;
+    let root = directory.canonicalize().ok().and_then(|dir| Layout::find(&dir));
+    let packs = factory::packs(interface, root.as_ref().map(Layout::root))?;
     let player = Player {
         sandbox: &sandbox,
         cancel: &cancel,
         product: &product,
         interface,
+        packs: &packs,
         settings: &settings,
     };
-    let seeds: Vec<u64> = (0..seeds).collect();
-    let trajectories = player.play_all(&loaded.scenarios, &seeds, &mut |_| {});
-    for trajectory in &trajectories {
-        if globals.json {
-            print_json(trajectory);
-            continue;
-        }
-        match &trajectory.played {
-            Played::Satisfied => {}
-            Played::Failed(failure) => println!(
-                "{} seed {}: {}: expected {}, got {}",
-                trajectory.scenario,
-                trajectory.seed,
-                failure.kind,
-                failure.expected,
-                failure.actual
-            ),
-            Played::Undecided { reason } => {
-                println!("{} seed {}: undecided: {reason}", trajectory.scenario, trajectory.seed);
-            }
-        }
+    let mut scenarios = loaded.scenarios;
+    scenarios.retain(|scenario| {
+        let of_file = file.as_ref().is_none_or(|stem| {
+            scenario.id.as_str().rsplit_once(':').is_some_and(|(name, _)| name == stem)
+        });
+        let named =
+            |text: &String| scenario.id.as_str().contains(text) || scenario.name.contains(text);
+        of_file && wanted.only.as_ref().is_none_or(named)
+    });
+    if scenarios.is_empty() {
+        return Err(Failure::usage("no scenario of that name: `dark check INTENT` lists them"));
     }
-    let report = SatisfactionReport::of(&trajectories, CONFIDENCE);
+    let (started, before) = (Instant::now(), Used::now());
+    let trajectories = if wanted.watch {
+        let pairs =
+            scenarios.iter().flat_map(|one| wanted.seeds.iter().map(move |seed| (one, *seed)));
+        pairs
+            .map(|(scenario, seed)| {
+                println!("{} seed {seed}: {}", scenario.id, scenario.name);
+                let trajectory = player.watched(scenario, seed, &mut |news| print_news(&news));
+                report_one(&trajectory);
+                trajectory
+            })
+            .collect()
+    } else {
+        player.play_all(&scenarios, &wanted.seeds, &mut |_| {})
+    };
+    let used = Used::now().since(&before);
+    report(globals, wanted, &trajectories);
+    if wanted.time && !globals.json {
+        used.print(trajectories.len(), started.elapsed().as_secs_f64());
+    }
     let all = trajectories.iter().filter(|one| one.played.is_satisfied()).count();
-    if !globals.json {
-        println!("{all} of {} trajectories satisfied: {}", trajectories.len(), report.overall);
-    }
     Ok(if all == trajectories.len() { Answer::Fine } else { Answer::Wanting })
 }
+
+/// The directory of an intent, and the stem of the scenario file where one was named.
+fn intent_of(path: &Path) -> (PathBuf, Option<String>) {
+    if path.extension().is_some_and(|extension| extension == "feature") {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let directory = path.ancestors().nth(2).unwrap_or(Path::new("."));
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        return (directory.to_owned(), stem);
+    }
+    (factory::intent_directory(path), None)
+}
+
+fn print_news(news: &Watched<'_>) {
+    match news {
+        Watched::Step(step) => println!("  {}", step.text),
+        Watched::Exchange(one) => {
+            let status =
+                one.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            let mut line =
+                format!("      {} {} {} -> {status}", one.service, one.method, one.target);
+            if !one.operation.is_empty() {
+                line += &format!(" ({})", one.operation);
+            }
+            if !one.faults.is_empty() {
+                line += &format!(" fault: {}", one.faults.join(", "));
+            }
+            println!("{}", base::printable(&line));
+        }
+    }
+}
+
+fn report_one(trajectory: &Trajectory) {
+    let (id, seed) = (&trajectory.scenario, trajectory.seed);
+    let line = match &trajectory.played {
+        Played::Satisfied => return,
+        Played::Failed(failure) => format!(
+            "{id} seed {seed}: {}: expected {}, got {}",
+            failure.kind, failure.expected, failure.actual
+        ),
+        Played::Undecided { reason } => format!("{id} seed {seed}: undecided: {reason}"),
+    };
+    println!("{}", base::printable(&line));
+}
+
+fn report(globals: &Globals, wanted: &Wanted, trajectories: &[Trajectory]) {
+    if globals.json {
+        trajectories.iter().for_each(print_json);
+        return;
+    }
+    if !wanted.watch {
+        trajectories.iter().for_each(report_one);
+    }
+    for flake in flakes(trajectories) {
+        let seeds: Vec<String> = flake.failed.iter().take(5).map(u64::to_string).collect();
+        println!(
+            "{} is flaky: it failed with {} of {} seeds; play it again with --only {} --seed {} --watch",
+            flake.scenario,
+            flake.failed.len(),
+            flake.failed.len() + flake.satisfied.len(),
+            flake.scenario,
+            seeds.join(", ")
+        );
+    }
+    let report = SatisfactionReport::of(trajectories, CONFIDENCE);
+    for (requirement, satisfaction) in &report.requirements {
+        println!("{requirement}: {satisfaction}");
+    }
+    let all = trajectories.iter().filter(|one| one.played.is_satisfied()).count();
+    println!("{all} of {} trajectories satisfied: {}", trajectories.len(), report.overall);
+}
+
+/// CPU seconds of this process, and of all that it started and that has ended.
+struct Used {
+    ours: f64,
+    theirs: f64,
+}
+
+impl Used {
+    fn now() -> Self {
+        let of = |stat: &[&str], at: usize| stat.get(at).and_then(|text| text.parse::<f64>().ok());
+        let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // The name in parentheses may hold anything; the numbers come after it (proc_pid_stat(5)).
+        let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let stat: Vec<&str> = rest.split_whitespace().collect();
+        let sum = |from: usize| {
+            let ticks = of(&stat, from).unwrap_or(0.0) + of(&stat, from + 1).unwrap_or(0.0);
+            ticks / TICKS_PER_SECOND
+        };
+        Self { ours: sum(11), theirs: sum(13) }
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self { ours: self.ours - before.ours, theirs: self.theirs - before.theirs }
+    }
+
+    fn print(&self, plays: usize, seconds: f64) {
+        let all = (self.ours + self.theirs).max(f64::MIN_POSITIVE);
+        let each = |cpu: f64| cpu * 1000.0 / plays.max(1) as f64;
+        println!(
+            "{plays} plays in {seconds:.1} s: {:.0} an hour; CPU of each: {:.1} ms ours ({:.1}%), {:.1} ms the sandboxed programs'",
+            plays as f64 * 3600.0 / seconds,
+            each(self.ours),
+            self.ours * 100.0 / all,
+            each(self.theirs)
+        );
+    }
+}
+
+/// `USER_HZ`: 100 on every architecture that this builds for.
+const TICKS_PER_SECOND: f64 = 100.0;

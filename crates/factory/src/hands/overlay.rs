@@ -12,7 +12,7 @@ use base::Digest;
 use intent::{Example, Interface};
 use proof::{CommandRun, Workshop};
 use sandbox::{Exit, Limits};
-use scenario::{Circumstances, Played, SandboxWorld, World, play};
+use scenario::{Played, SandboxWorld, World, play};
 use tempfile::TempDir;
 
 use super::agent::failed;
@@ -182,8 +182,7 @@ fn world<'w>(
     product: &Path,
 ) -> Result<SandboxWorld<'w>, scenario::WorldError> {
     let interface: &Interface = &hands.loaded.intent.interface;
-    let seed = Circumstances::of(0);
-    SandboxWorld::new(&hands.sandbox, job.cancel, product, interface, limits(), seed)
+    SandboxWorld::new(&hands.sandbox, job.cancel, product, interface, limits(), 0)
 }
 
 fn failed_hand(error: &dyn std::error::Error) -> HandError {

@@ -57,6 +57,8 @@ impl Hands {
         let intent = &self.loaded.intent;
         let scenarios = &self.loaded.scenarios;
         let settings = ProveSettings::for_intent(intent, scenarios.len(), self.opening.seed);
+        let packs = crate::packs(&intent.interface, Some(self.layout.root()));
+        let packs = packs.map_err(|error| HandError::Failed(base::chain(&error)))?;
         let input = ProveInput {
             intent,
             intent_digest: self.opening.intent,
@@ -65,6 +67,7 @@ impl Hands {
             product: product.path(),
             subject: tree.as_str(),
             checks: &self.opening.checks,
+            packs: &packs,
             settings: &settings,
         };
         let mut progress = |news: GateProgress| self.tell(job, &news);
