@@ -85,7 +85,8 @@ pub fn read(file: &str, text: &str, packs: &[Arc<Pack>]) -> Result<Seed, Vec<Dia
     for pack in packs {
         let mut section = check.section(pack, top.get(pack.service()));
         if let Some(tokens) = tokens {
-            section.insert("tokens".to_owned(), tokens.clone());
+            // A service that has tokens of its own means those.
+            section.entry("tokens").or_insert_with(|| tokens.clone());
         }
         services.push((pack.service().to_owned(), Value::Object(section)));
     }
@@ -253,6 +254,10 @@ mod tests {
         assert_eq!(seed.now.unwrap().to_string(), "2026-02-01T00:00:00.000Z");
         assert_eq!(seed.faults.len(), 1);
         assert_eq!(read("seed.yaml", "", &packs).unwrap(), empty(&packs));
+        let slack = [Pack::builtin("slack").unwrap()];
+        let text = "tokens: {t: {login: ada}}\nslack: {tokens: [{token: xoxp-1}]}\n";
+        let seed = read("seed.yaml", text, &slack).unwrap();
+        assert_eq!(seed.services[0].1["tokens"][0]["token"], "xoxp-1");
     }
 
     #[test]
