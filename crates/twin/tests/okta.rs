@@ -1,5 +1,7 @@
 //! The Okta pack: what a program that lives by users and their states depends on.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use twin::delivery::{Attempted, To};
@@ -113,6 +115,25 @@ fn wrong_passwords_lock_a_user_out_and_the_log_tells() {
     assert_eq!(events[0]["target"][0]["alternateId"], "bob@example.com");
     ask(&mut universe, "POST /api/v1/users/00ubob/lifecycle/unlock", Value::Null);
     assert_eq!(sign_in(&mut universe, "bob@example.com", "Summ3rIsComing").1["status"], "SUCCESS");
+}
+
+#[test]
+fn a_policy_lets_a_locked_user_in_again_when_its_time_is_over() {
+    let mut universe = universe();
+    let (_, policies) = ask(&mut universe, "GET /api/v1/policies?type=PASSWORD", Value::Null);
+    let mut policy = policies[0].clone();
+    policy["settings"]["password"]["lockout"] =
+        json!({ "maxAttempts": 2, "autoUnlockMinutes": 30 });
+    let line = format!("PUT /api/v1/policies/{}", policy["id"].as_str().unwrap());
+    assert_eq!(ask(&mut universe, &line, policy).0, 200);
+    sign_in(&mut universe, "bob@example.com", "wrong");
+    sign_in(&mut universe, "bob@example.com", "wrong");
+    assert_eq!(status(&mut universe, "00ubob"), "LOCKED_OUT");
+    universe.advance_to(universe.now() + Duration::from_secs(29 * 60));
+    assert_eq!(status(&mut universe, "00ubob"), "LOCKED_OUT");
+    universe.advance_to(universe.now() + Duration::from_secs(60));
+    assert_eq!(status(&mut universe, "00ubob"), "ACTIVE");
+    assert_eq!(sign_in(&mut universe, "bob@example.com", "Summ3rIsComing").0, 200);
 }
 
 #[test]
