@@ -20,7 +20,7 @@ async function files({ bot, bob, channel }) {
   const c = channel.engineering;
   const text = 'name,age\nada,36\n';
   const got = await shaped('files.getUploadURLExternal', () => bot.files.getUploadURLExternal({ filename: 'people.csv', length: text.length }));
-  await check('files.upload', 'takes the bytes at the address', 'protocol', 'sdk', async () => {
+  await check('files.slack.com/upload', 'takes the bytes at the address', 'protocol', 'sdk', async () => {
     const answer = await fetch(got.upload_url, { method: 'POST', body: text });
     same(answer.status, 200);
     that((await answer.text()).startsWith('OK'), 'no OK');
@@ -35,12 +35,12 @@ async function files({ bot, bob, channel }) {
     const [message] = (await bot.conversations.history({ channel: c, limit: 1 })).messages;
     same([message.text, message.files?.map((one) => one.id)], ['see this', [got.file_id]]);
   });
-  await check('files.download', 'the bytes are read back', 'state', 'docs', async () => {
+  await check('files.slack.com/files-pri', 'the bytes are read back', 'state', 'docs', async () => {
     const { file } = await bot.files.info({ file: got.file_id });
     const answer = await fetch(file.url_private, { headers: { authorization: 'Bearer xoxb-suite' } });
     same([answer.status, await answer.text()], [200, text]);
   });
-  await check('files.download', 'not without a token', 'protocol', 'docs', async () => {
+  await check('files.slack.com/files-pri', 'not without a token', 'protocol', 'docs', async () => {
     const { file } = await bot.files.info({ file: got.file_id });
     const answer = await fetch(file.url_private, { redirect: 'manual' });
     that((await answer.text()) !== text, 'there it is');
@@ -68,6 +68,7 @@ async function files({ bot, bob, channel }) {
     const { files: one, paging } = await bot.files.list({ channel: c, count: 1, page: 2 });
     same([one.length, paging.page, paging.count, paging.total, paging.pages], [1, 2, 1, 2, 2]);
   });
+  await refused('files.upload', 'method_deprecated', 'docs', () => bot.apiCall('files.upload', { content: 'x', filename: 'x.txt' }));
   await refused('files.info', 'file_not_found', 'sdk', () => bot.files.info({ file: 'F0NOSUCH00' }));
   await refused('files.completeUploadExternal', 'file_not_found', 'sdk', () => bot.files.completeUploadExternal({ files: [{ id: 'F0NOSUCH00' }] }));
   await refused('files.completeUploadExternal', 'channel_not_found', 'sdk', async () => {
