@@ -240,3 +240,38 @@ fn calls_that_come_too_fast_are_refused_until_the_window_is_over() {
     universe.enforce_rates(false);
     assert_eq!(statuses(&mut universe), 0);
 }
+
+#[test]
+fn a_script_that_runs_away_is_stopped_and_the_universe_lives_on() {
+    let check = |body: &str, part: &str| {
+        let script = include_str!("../packs/echo/echo.star");
+        let script = script.replace("    return {\"up\": True}", body);
+        let files =
+            [("pack.toml", include_str!("../packs/echo/pack.toml")), ("echo.star", &script)];
+        let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let pack = Pack::read(&files.into()).unwrap();
+        let mut universe = Universe::new(&[pack.into()], 1).unwrap();
+        universe.seed_service("echo", json!({})).unwrap();
+        let before = universe.state_json("echo");
+        assert_eq!(ask(&mut universe, "GET /health", "", "").0, 500, "{part}");
+        let broken = universe.journal().last().unwrap().broken.clone().unwrap_or_default();
+        assert!(broken.contains(part), "{broken}");
+        assert_eq!(universe.state_json("echo"), before);
+        assert_eq!(ask(&mut universe, "POST /notes", "t-admin", NOTE).0, 201);
+    };
+    check(
+        "    for i in range(1000000):\n        for j in range(1000000):\n            pass\n",
+        "tick",
+    );
+    check("    for i in range(2000000):\n        pass\n", "at most 1000000 steps");
+    check("    return health(req)\n", "stack");
+    check(
+        "    x = \"ab\"\n    for i in range(60):\n        x = x + x\n    return x\n",
+        "bytes allocated",
+    );
+    check(
+        "    x = [1]\n    for i in range(60):\n        x = x + x\n    return x\n",
+        "bytes allocated",
+    );
+    check("    db.notes.put({\"id\": \"a\"})\n    return req.nothing\n", "nothing");
+}

@@ -17,7 +17,7 @@ pub(crate) use manifest::{
 };
 
 use crate::route::{Found, Routes};
-use crate::script::{Program, ScriptError, Work};
+use crate::script::{Program, ScriptError, Trust, Work};
 use crate::universe::Twin;
 use crate::{Request, State, TableShape};
 
@@ -90,7 +90,7 @@ impl Pack {
             return Err(PackError::Unknown { name: name.to_owned(), known });
         };
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        Self::read(&files.collect()).map(Arc::new)
+        Self::read_trusted(&files.collect(), Trust::Ours).map(Arc::new)
     }
 
     /// Reads a pack: `pack.toml` and any number of `*.star`, by file name.
@@ -98,6 +98,10 @@ impl Pack {
     /// # Errors
     /// Every mistake that can be found without running an operation, with file and line.
     pub fn read(files: &BTreeMap<String, String>) -> Result<Self, PackError> {
+        Self::read_trusted(files, Trust::Foreign)
+    }
+
+    fn read_trusted(files: &BTreeMap<String, String>, trust: Trust) -> Result<Self, PackError> {
         let mistake = |found| PackError::Mistakes(vec![found]);
         let text = files.get("pack.toml").ok_or_else(|| {
             mistake(
@@ -111,7 +115,7 @@ impl Pack {
             mistake(found.at(Place::at("pack.toml", text, offset)))
         })?;
         let scripts = files.iter().filter(|(name, _)| name.ends_with(".star"));
-        let program = Program::load(scripts).map_err(mistake)?;
+        let program = Program::load(scripts, trust).map_err(mistake)?;
         let mut found = Vec::new();
         let pack = Self::assemble(manifest, program, text, &mut found);
         if found.is_empty() { Ok(pack) } else { Err(PackError::Mistakes(found)) }
@@ -296,4 +300,47 @@ impl Refusals {
 /// `conversations.list` is performed by `conversations_list`.
 fn handler_of(operation: &str) -> String {
     operation.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What [`Trust::Ours`] rests on.
+    #[test]
+    fn our_own_packs_pass_every_check_that_a_foreign_one_must() {
+        for (name, files) in builtin::PACKS {
+            let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+            let read = Pack::read(&files.collect());
+            assert_eq!(
+                read.map_err(|error| error.to_string()).map(|pack| pack.service() == *name),
+                Ok(true)
+            );
+        }
+    }
+
+    fn check(script: &str, expected: &str) {
+        let mut files: BTreeMap<String, String> = builtin::PACKS
+            .iter()
+            .find(|(name, _)| *name == "echo")
+            .into_iter()
+            .flat_map(|(_, files)| files.iter())
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect();
+        files.insert("more.star".to_owned(), script.to_owned());
+        let told =
+            Pack::read(&files).map(|_| "fine".to_owned()).unwrap_or_else(|error| error.to_string());
+        assert!(told.contains(expected), "{told}");
+    }
+
+    #[test]
+    fn a_slip_in_a_script_is_told_with_file_and_line_when_the_pack_is_read() {
+        check("def a():\n    return 1\n", "fine");
+        check("def a(:\n", "more.star:1:7");
+        check("def a():\n    return refus()\n", "more.star:2:12");
+        check("def a():\n    return refuse(3)\n", "more.star:2:");
+        check("def health(req):\n    return 1\n", "a second function `health`");
+        check("load(\"none.star\", \"x\")\n", "no script `none.star` to load from");
+        check("load(\"more.star\", \"x\")\n", "in a circle");
+    }
 }

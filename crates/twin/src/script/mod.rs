@@ -52,6 +52,15 @@ pub struct ScriptError(pub String);
 /// All scripts of a pack, ready to be called.
 pub(crate) struct Program {
     functions: HashMap<String, OwnedFrozenValue>,
+    trust: Trust,
+}
+
+/// How far a pack is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// One of ours: its types were checked when the program was tested, and it does not run away with the memory.
+    Ours,
+    Foreign,
 }
 
 impl std::fmt::Debug for Program {
@@ -64,6 +73,7 @@ impl Program {
     /// Reads scripts by file name. A file gives another's names to its own by `load("other.star", "name")`.
     pub(crate) fn load<'a>(
         files: impl Iterator<Item = (&'a String, &'a String)>,
+        trust: Trust,
     ) -> Result<Self, Diagnostic> {
         let globals = globals();
         let mut left = BTreeMap::new();
@@ -79,7 +89,8 @@ impl Program {
             });
             let Some(name) = ready else { return Err(unloadable(&left)) };
             let ast = left.remove(name).expect("it was just found there");
-            let module = frozen(ast, &globals, &modules).map_err(|cause| told(name, &cause))?;
+            let module =
+                frozen(ast, &globals, &modules, trust).map_err(|cause| told(name, &cause))?;
             modules.insert(name.to_owned(), module);
         }
         let mut functions = HashMap::new();
@@ -97,7 +108,12 @@ impl Program {
                 }
             }
         }
-        Ok(Self { functions })
+        Ok(Self { functions, trust })
+    }
+
+    /// Puts the bounds of one call in place.
+    pub(crate) fn bound(&self, eval: &mut Evaluator<'_, '_, '_>) -> starlark::Result<()> {
+        bound(eval, self.trust)
     }
 
     pub(crate) fn has(&self, function: &str) -> bool {
@@ -152,15 +168,16 @@ fn frozen(
     ast: AstModule,
     globals: &Globals,
     modules: &BTreeMap<String, FrozenModule>,
+    trust: Trust,
 ) -> starlark::Result<FrozenModule> {
     let known = modules.iter().map(|(name, module)| (name.as_str(), module)).collect();
     let loader = ReturnFileLoader { modules: &known };
     Module::with_temp_heap(|module| {
         {
             let mut eval = Evaluator::new(&module);
-            bound(&mut eval)?;
+            bound(&mut eval, trust)?;
             eval.set_loader(&loader);
-            eval.enable_static_typechecking(true);
+            eval.enable_static_typechecking(trust == Trust::Foreign);
             eval.eval_module(ast, globals)?;
         }
         Ok(module.freeze()?)
@@ -195,12 +212,15 @@ fn told(name: &str, cause: &starlark::Error) -> Diagnostic {
     Diagnostic::error("bad-script", message).at(place.unwrap_or_else(|| Place::line(name, 1)))
 }
 
-/// Puts the bounds of one call in place.
-fn bound(eval: &mut Evaluator<'_, '_, '_>) -> starlark::Result<()> {
+fn bound(eval: &mut Evaluator<'_, '_, '_>, trust: Trust) -> starlark::Result<()> {
     let wrong = |cause: anyhow::Error| error(cause.to_string());
     eval.set_max_callstack_size(CALLS_MAX).map_err(wrong)?;
     eval.set_max_tick_count(TICKS_MAX).map_err(wrong)?;
-    eval.before_stmt_for_dap(BeforeStmtFunc::from_dyn(Box::new(HeapWatch)));
+    if trust == Trust::Foreign {
+        eval.before_stmt_for_dap(BeforeStmtFunc::from_dyn(Box::new(HeapWatch)));
+    } else {
+        eval.set_max_heap_size(HEAP_BYTES_MAX).map_err(wrong)?;
+    }
     Ok(())
 }
 

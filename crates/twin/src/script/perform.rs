@@ -18,11 +18,11 @@ use starlark::eval::Evaluator;
 use starlark::values::Value;
 use starlark::values::structs::AllocStruct;
 
+use super::ScriptError;
 use super::doc::{alloc_json, to_json};
 use super::effects::{Whole, reached};
 use super::request::{Incoming, Req, actor_of};
 use super::work::{Frame, Refusal, Work};
-use super::{ScriptError, bound};
 use crate::delivery::Delivery;
 use crate::fault::Effect;
 use crate::journal::Exchange;
@@ -123,7 +123,7 @@ fn with_frame<T>(
         let mut eval = Evaluator::new(&module);
         eval.extra = Some(&frame);
         // The only errors are limits of zero and limits set twice.
-        bound(&mut eval).expect("the bounds are set once, and are not zero");
+        twin.pack.program().bound(&mut eval).expect("the bounds are set once, and are not zero");
         act(&mut eval, &frame)
     });
     Framed(value, frame.work.into_inner())
