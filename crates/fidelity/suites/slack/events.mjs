@@ -29,6 +29,7 @@ export async function events(world) {
   await retries(server);
   server.answer = () => [200, '', 'text/plain'];
   await commands(world, server);
+  await interactions(world, server);
   server.close();
   await sockets(world);
 }
@@ -203,6 +204,47 @@ async function commands({ bot, user, channel }, server) {
     }
     await app.stop();
     same(replies[0]?.text, 'bolt got it');
+  });
+}
+
+async function interactions({ bot, user, channel }, server) {
+  const url = `${server.url}/interact`;
+  const payload = async (type) => {
+    const one = await server.wait((got) => got.path === '/interact' && new URLSearchParams(got.body).get('payload')?.includes(`"type":"${type}"`));
+    signed(one);
+    return JSON.parse(new URLSearchParams(one.body).get('payload'));
+  };
+  let clicked;
+  await check('interactivity', 'a click is sent, signed, with what was clicked on', 'event', 'docs', async () => {
+    const blocks = [{ type: 'actions', elements: [{ type: 'button', action_id: 'go', value: '7', text: { type: 'plain_text', text: 'Go' } }] }];
+    const { ts } = await bot.chat.postMessage({ channel: channel.engineering, text: 'click', blocks });
+    await step('click', { user: 'alice', channel: 'engineering', ts, action_id: 'go', url });
+    clicked = await payload('block_actions');
+    same([clicked.user.id, clicked.message.ts, clicked.channel.id], [user.alice, ts, channel.engineering]);
+    same([clicked.actions[0].action_id, clicked.actions[0].value, clicked.actions[0].type], ['go', '7', 'button']);
+  });
+  await check('interactivity', 'each field of a click was seen in a real one', 'event', 'recording', async () => {
+    that(clicked, 'it was not sent');
+    recorded(clicked, backendShape('BlockActionPayload'));
+  });
+  await check('interactivity', 'a modal is sent with what was filled in, and stays open where that is wrong', 'event', 'docs', async () => {
+    const element = { type: 'plain_text_input', action_id: 'value' };
+    const view = { type: 'modal', callback_id: 'form', title: { type: 'plain_text', text: 'Form' }, submit: { type: 'plain_text', text: 'Send' }, blocks: [{ type: 'input', block_id: 'name', label: { type: 'plain_text', text: 'Name' }, element }] };
+    const { view: opened } = await bot.views.open({ trigger_id: clicked.trigger_id, view });
+    const open = async () => (await step('views', { user: 'alice' })).some((one) => one.id === opened.id);
+    server.answer = () => [200, JSON.stringify({ response_action: 'errors', errors: { name: 'no' } })];
+    await step('submit', { user: 'alice', values: { name: { value: 'Ada' } }, url });
+    const sent = await payload('view_submission');
+    same([sent.view.id, sent.view.state.values.name.value], [opened.id, { type: 'plain_text_input', value: 'Ada' }]);
+    await new Promise((done) => setTimeout(done, 100));
+    same(await open(), true);
+    server.answer = () => [200, ''];
+    await step('submit', { user: 'alice', values: { name: { value: 'Ada' } }, url });
+    await new Promise((done) => setTimeout(done, 100));
+    same(await open(), false);
+  });
+  await check('interactivity', 'each field of a modal that is sent was seen in a real one', 'event', 'recording', async () => {
+    recorded(await payload('view_submission'), backendShape('ViewSubmissionPayload'));
   });
 }
 
