@@ -252,3 +252,29 @@ fn two_plays_of_a_seed_are_equal() {
     };
     assert_eq!(play(3), play(3));
 }
+
+#[test]
+fn scenarios_give_repositories_and_take_issues() {
+    let mut universe = universe(1);
+    let mut play = |step: &str, data: Value| universe.call("github", step, data).unwrap();
+    let made = play(
+        "step_repository",
+        json!({ "owner": "hubot", "name": "tool", "files": { "a/b": "x" } }),
+    );
+    assert_eq!(made["full_name"], "hubot/tool");
+    play("step_issue", json!({ "repository": "hubot/tool", "title": "Broken", "labels": ["bug"] }));
+    let change = json!({ "a/b": null, "c": "y" });
+    play(
+        "step_push",
+        json!({ "repository": "hubot/tool", "branch": "side", "files": change, "message": "m", "user": "octocat" }),
+    );
+    let issues = play("step_issues", json!({ "repository": "hubot/tool" }));
+    assert_eq!(
+        (&issues[0]["title"], &issues[0]["user"], &issues[0]["labels"]),
+        (&json!("Broken"), &json!("hubot"), &json!(["bug"]))
+    );
+    let line = "GET /repos/hubot/tool/contents?ref=side";
+    let files = check(&mut universe, line, NOBODY, Value::Null, 200);
+    assert_eq!(files.as_array().unwrap().len(), 1);
+    assert_eq!(files[0]["name"], "c");
+}
