@@ -100,7 +100,8 @@ impl Rooted {
                 Ok(())
             }
             Json::String(text) => match self.root(name, text) {
-                Some((root, rest)) => serde_json::to_writer(out, &format_args!("{root}{rest}")),
+                // One text: what is formatted piece by piece is escaped piece by piece too.
+                Some((root, rest)) => serde_json::to_writer(out, &[root, rest].concat()),
                 None => serde_json::to_writer(out, text),
             },
             other => serde_json::to_writer(out, other),
