@@ -8,13 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::suite::{SuiteError, run_to_end};
+use crate::suite::{SuiteError, node, npm_install};
 
 /// The version that is compared. npm's `latest` is another program of that name.
 pub const EMULATE: &str = "0.12.2";
-
-/// It needs a newer Node than most machines have.
-const NODE: &str = "24.21.0";
 
 /// How long it may take to start.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -52,10 +49,7 @@ impl Rival {
         let entry = directory.join("node_modules/emulate/dist/index.js");
         if !entry.exists() {
             tell("installing vercel-labs/emulate from npm");
-            fs::write(directory.join("package.json"), "{\"private\":true}\n").map_err(failed)?;
-            let (emulate, node) = (format!("emulate@{EMULATE}"), format!("node@{NODE}"));
-            let args = ["install", "--no-audit", "--no-fund", "--loglevel=error", &emulate, &node];
-            run_to_end(&directory, "npm", &args)?;
+            npm_install(&directory, &format!("emulate@{EMULATE}"))?;
         }
         let seed_file = directory.join(format!("{service}.yaml"));
         fs::write(&seed_file, seed).map_err(failed)?;
@@ -63,7 +57,7 @@ impl Rival {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let port = free.map_err(failed)?.port();
         let url = format!("http://127.0.0.1:{port}");
-        let mut child = Command::new(directory.join("node_modules/.bin/node"))
+        let mut child = Command::new(node(cache, tell)?)
             .arg(&entry)
             .args(["start", "--service", service, "--port", &port.to_string()])
             .args(["--base-url", &url, "--seed"])

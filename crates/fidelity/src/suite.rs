@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// How long a suite may take: each expectation takes milliseconds.
 const SUITE_WALL_MAX: Duration = Duration::from_secs(300);
 
+/// Lines of what else a suite said that are told when it fails.
+const SAID_LINES_MAX: usize = 12;
+
 /// Lines of a suite that are read.
 const LINES_MAX: usize = 10_000;
 
@@ -105,9 +108,15 @@ macro_rules! suite {
 }
 
 /// All suites.
-pub const SUITES: &[Suite] = &[suite!("slack":
-    "suite.mjs" "basics.mjs" "conversations.mjs" "events.mjs" "expect.mjs" "messages.mjs" "people.mjs" "surfaces.mjs"
-    "suite.py" "shapes.json" "package.json" "package-lock.json" "requirements.txt" "seed.yaml")];
+#[rustfmt::skip]
+pub const SUITES: &[Suite] = &[
+    suite!("slack": "suite.mjs" "basics.mjs" "conversations.mjs" "events.mjs" "expect.mjs" "messages.mjs" "people.mjs"
+        "surfaces.mjs" "suite.py" "shapes.json" "package.json" "package-lock.json" "requirements.txt" "seed.yaml"),
+    suite!("okta": "suite.mjs" "events.mjs" "expect.mjs" "oidc.mjs" "rest.mjs" "suite.py" "shapes.json" "package.json"
+        "package-lock.json" "requirements.txt" "seed.yaml"),
+    suite!("github": "suite.mjs" "expect.mjs" "issues.mjs" "pulls.mjs" "repos.mjs" "rest.mjs" "suite.py" "shapes.json"
+        "package.json" "package-lock.json" "requirements.txt" "seed.yaml"),
+];
 
 /// Why a suite could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +138,11 @@ pub enum SuiteError {
 pub struct Installed {
     service: &'static str,
     directory: PathBuf,
+    node: PathBuf,
 }
+
+/// Official SDKs want a newer Node than many machines have: npm has the program, too.
+const NODE: &str = "24.21.0";
 
 /// The languages that suites are written in.
 pub const LANGUAGES: [&str; 2] = ["node", "python"];
@@ -148,7 +161,8 @@ impl Suite {
         let all: String = self.files.iter().map(|(_, text)| *text).collect();
         let name = format!("{}-{}", self.service, base::Digest::of(all).short());
         let directory = cache.join(name);
-        let installed = Installed { service: self.service, directory: directory.clone() };
+        let node = node(cache, tell)?;
+        let installed = Installed { service: self.service, directory: directory.clone(), node };
         let done = directory.join("installed");
         if done.exists() {
             return Ok(installed);
@@ -173,8 +187,31 @@ impl Suite {
     }
 }
 
+/// Node of a version that all suites and the rival run on, installed under `cache`.
+pub(crate) fn node(cache: &Path, tell: &mut dyn FnMut(&str)) -> Result<PathBuf, SuiteError> {
+    let directory = cache.join(format!("node-{NODE}"));
+    let program = directory.join("node_modules/.bin/node");
+    if !program.exists() {
+        tell("installing Node from npm");
+        npm_install(&directory, &format!("node@{NODE}"))?;
+    }
+    Ok(program)
+}
+
+/// Installs one package into a directory of its own.
+pub(crate) fn npm_install(directory: &Path, package: &str) -> Result<(), SuiteError> {
+    let failed = |source| SuiteError::Io { doing: "make", path: directory.to_owned(), source };
+    fs::create_dir_all(directory).map_err(failed)?;
+    fs::write(directory.join("package.json"), "{\"private\":true}\n").map_err(failed)?;
+    run_to_end(
+        directory,
+        "npm",
+        &["install", "--no-audit", "--no-fund", "--loglevel=error", package],
+    )
+}
+
 /// Runs an installer; its output is told where it fails.
-pub(crate) fn run_to_end(directory: &Path, program: &str, args: &[&str]) -> Result<(), SuiteError> {
+fn run_to_end(directory: &Path, program: &str, args: &[&str]) -> Result<(), SuiteError> {
     let path = if program.contains('/') { directory.join(program) } else { program.into() };
     let output = Command::new(path)
         .args(args)
@@ -203,7 +240,7 @@ impl Installed {
         control: Option<&str>,
     ) -> Result<Vec<Expectation>, SuiteError> {
         let (program, file) = match language {
-            "node" => ("node".into(), "suite.mjs"),
+            "node" => (self.node.clone(), "suite.mjs"),
             _ => (self.directory.join("venv/bin/python"), "suite.py"),
         };
         let mut command = Command::new(&program);
@@ -248,14 +285,15 @@ fn listen(child: &mut Child) -> (Vec<Expectation>, String, bool) {
     }
     drop(sender);
     let deadline = Instant::now() + SUITE_WALL_MAX;
-    let (mut found, mut said) = (Vec::new(), String::new());
+    let (mut found, mut said) = (Vec::new(), Vec::new());
     let in_time = loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok((0, line)) if found.len() < LINES_MAX => match serde_json::from_str(&line) {
                 Ok(expectation) => found.push(expectation),
-                Err(_) => said = line,
+                Err(_) => said.push(line),
             },
-            Ok((_, line)) => said = line,
+            Ok((_, line)) if said.len() < LINES_MAX => said.push(line),
+            Ok(_) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => break true,
             Err(mpsc::RecvTimeoutError::Timeout) => break false,
         }
@@ -264,5 +302,6 @@ fn listen(child: &mut Child) -> (Vec<Expectation>, String, bool) {
         let _ = child.kill();
     }
     let _ = child.wait();
-    (found, said, in_time)
+    let last = said.split_off(said.len().saturating_sub(SAID_LINES_MAX));
+    (found, last.join("\n"), in_time)
 }

@@ -493,17 +493,13 @@ impl Universe {
 
     /// Moves what is due already to the outbox.
     fn flush(&mut self) {
-        let now = self.clock;
-        while let Some(((at, _), timer)) = self.timers.get_min().map(|(k, v)| (*k, v.clone())) {
-            let (Due::Delivery(_), true) = (&timer.due, at <= now) else { break };
-            let Some((_, Timer { due: Due::Delivery(delivery), .. })) = self.pop() else { break };
-            self.outbox.push_back(delivery);
+        while let Some((key, timer)) = self.timers.get_min() {
+            let (true, Due::Delivery(_)) = (key.0 <= self.clock, &timer.due) else { return };
+            let key = *key;
+            if let Some(Timer { due: Due::Delivery(delivery), .. }) = self.timers.remove(&key) {
+                self.outbox.push_back(delivery);
+            }
         }
-    }
-
-    fn pop(&mut self) -> Option<((Timestamp, u64), Timer)> {
-        let key = self.timers.get_min().map(|(key, _)| *key)?;
-        self.timers.remove(&key).map(|timer| (key, timer))
     }
 
     fn schedule(&mut self, twin: usize, at: Timestamp, due: Due) {

@@ -7,4 +7,5 @@ mod kills;
 mod line;
 mod pipeline;
 mod recorded;
+mod twins;
 mod upgrade;

@@ -16,6 +16,7 @@ use starlark::ErrorKind;
 use starlark::environment::Module;
 use starlark::eval::Evaluator;
 use starlark::values::Value;
+use starlark::values::dict::DictRef;
 use starlark::values::structs::AllocStruct;
 
 use super::ScriptError;
@@ -359,20 +360,19 @@ impl<'v> Scene<'_, 'v, '_, '_> {
         }
         if self.pack.program().has("headers") {
             let status = self.eval.heap().alloc(i32::from(whole.status));
-            let given = self.call("headers", &[self.value, status]).map_err(failed);
-            let given =
-                given.and_then(|given| to_json(given).map_err(|e| ScriptError(format!("{e:?}"))));
-            match given {
-                Ok(Json::Object(given)) => {
-                    for (name, value) in &given {
-                        match value {
-                            Json::Null => {}
-                            Json::String(text) => set(name, text, false),
-                            other => set(name, &other.to_string(), false),
+            match self.call("headers", &[self.value, status]).map_err(failed) {
+                Ok(given) => {
+                    for (name, value) in
+                        DictRef::from_value(given).iter().flat_map(|all| all.iter())
+                    {
+                        let name = name.unpack_str().unwrap_or_default();
+                        match value.unpack_str() {
+                            Some(text) => set(name, text, false),
+                            None if value.is_none() => {}
+                            None => set(name, &value.to_str(), false),
                         }
                     }
                 }
-                Ok(_) => {}
                 Err(error) => exchange.broken = Some(error.to_string()),
             }
         }
