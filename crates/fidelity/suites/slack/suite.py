@@ -445,6 +445,12 @@ def events():
         fields = dict(urllib.parse.parse_qsl(body))
         same((fields["command"], fields["text"], fields["user_name"]), ("/py", "now", "bob"))
 
+    @check("slash-commands", "an answer in plain text is shown to the one who asked", "event", "docs")
+    def _():
+        step("command", user="carol", channel="support", command="/plain", url=server.url + "/command")
+        reply = awaited(lambda: step("command_replies", user="carol"))[-1]
+        same((reply["text"], reply["response_type"], reply["error"]), ("done", "ephemeral", None))
+
     @check("socket-mode", "Bolt hears a message over a socket, and answers in the channel", "event", "sdk")
     def _():
         app = App(client=client("xoxb-suite-2"), signing_secret="s3cr3t")
