@@ -238,60 +238,76 @@ fn count(word: &str) -> Option<u32> {
 }
 
 fn value(hole: Token<'_>, token: Token<'_>) -> Result<Option<Value>, Slip> {
-    let bad = |message: String, help: &str| Slip::new(token.offset, "bad-value", message, help);
-    let plain = || unescape(token.text).map_err(|slip| slip.moved(token.offset));
-    let text = match (hole.quoted, hole.text) {
-        (false, "N") => {
+    if hole.quoted { quoted_value(hole, token).map(Some) } else { bare_value(hole, token) }
+}
+
+fn bad(token: Token<'_>, message: String, help: &str) -> Slip {
+    Slip::new(token.offset, "bad-value", message, help)
+}
+
+/// A word's value; none for words that are only to be there.
+fn bare_value(hole: Token<'_>, token: Token<'_>) -> Result<Option<Value>, Slip> {
+    let bad = |message: String, help: &str| bad(token, message, help);
+    let text = match hole.text {
+        "N" => {
             let code = token.text.parse::<u8>();
             let code =
                 code.map_err(|_| bad(format!("`{}` is no exit code", token.text), "0 to 255"))?;
             return Ok(Some(Value::Code(i32::from(code))));
         }
-        (false, "TIME") => {
+        "TIME" => {
             let time = duration(token.text, &UNITS);
             let help = "a whole number above 0 and ms, s, m or h: `500 ms`, `2s`";
             let time = time.ok_or_else(|| bad(format!("`{}` is no time", token.text), help))?;
             return Ok(Some(Value::Time(time)));
         }
-        (false, "COUNT") => return Ok(count(token.text).map(Value::Number)),
-        (false, "STATUS") => {
+        "COUNT" => return Ok(count(token.text).map(Value::Number)),
+        "STATUS" => {
             let code = token.text.parse::<u32>().ok().filter(|code| (100..=599).contains(code));
             let help = "three digits, 100 to 599";
             let code = code.ok_or_else(|| bad(format!("`{}` is no status", token.text), help))?;
             return Ok(Some(Value::Number(code)));
         }
-        (false, "VALUE") => {
+        "VALUE" => {
             let help = "a number, true, false or null; a text stands in quotes";
             check_json(token.text).map_err(|why| bad(why, help))?;
             token.text.to_owned()
         }
-        (false, name) if NAMES.contains(&name.trim_end_matches(':')) => {
+        name if NAMES.contains(&name.trim_end_matches(':')) => {
             token.text.trim_end_matches(':').to_owned()
         }
-        (false, word) if word.contains('|') => token.text.to_owned(),
-        (false, _) => return Ok(None),
-        (true, "COMMAND") => {
+        word if word.contains('|') => token.text.to_owned(),
+        _ => return Ok(None),
+    };
+    Ok(Some(Value::Text(text)))
+}
+
+fn quoted_value(hole: Token<'_>, token: Token<'_>) -> Result<Value, Slip> {
+    let bad = |message: String, help: &str| bad(token, message, help);
+    let plain = || unescape(token.text).map_err(|slip| slip.moved(token.offset));
+    let text = match hole.text {
+        "COMMAND" => {
             // The quotes of the step are peeled first, then a shell's quotes inside.
             let words = words(&plain()?).map_err(|slip| Slip { offset: token.offset, ..slip })?;
-            return Ok(Some(Value::Words(words)));
+            return Ok(Value::Words(words));
         }
-        (true, "REGEX") => {
+        "REGEX" => {
             check_regex(token.text).map_err(|why| bad(why, "see https://docs.rs/regex#syntax"))?;
             token.text.to_owned()
         }
-        (true, "PATH") => {
+        "PATH" => {
             let path = plain()?;
             check_path(&path)
                 .map_err(|why| bad(why, "write it relative to the working directory"))?;
             path
         }
-        (true, "JSONPATH") => {
+        "JSONPATH" => {
             let path = plain()?.parse::<JsonPath>();
             let path =
                 path.map_err(|why| bad(why.to_string(), "names after dots, numbers in brackets"))?;
-            return Ok(Some(Value::Path(path)));
+            return Ok(Value::Path(path));
         }
-        (true, "TARGET") => {
+        "TARGET" => {
             let target = plain()?;
             if !target.starts_with('/')
                 || target.contains(|c: char| c.is_whitespace() || c.is_control())
@@ -301,7 +317,7 @@ fn value(hole: Token<'_>, token: Token<'_>) -> Result<Option<Value>, Slip> {
             }
             target
         }
-        (true, "HEADER") => {
+        "HEADER" => {
             let name = plain()?;
             let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
             if name.is_empty() || !name.bytes().all(plain) {
@@ -312,14 +328,14 @@ fn value(hole: Token<'_>, token: Token<'_>) -> Result<Option<Value>, Slip> {
             }
             name
         }
-        (true, "NAME") => {
+        "NAME" => {
             let name = plain()?;
             check_name(&name).map_err(|why| bad(why, "letters, digits and `_`, no digit first"))?;
             name
         }
-        (true, _) => plain()?,
+        _ => plain()?,
     };
-    Ok(Some(Value::Text(text)))
+    Ok(Value::Text(text))
 }
 
 fn check_regex(pattern: &str) -> Result<(), String> {

@@ -10,7 +10,10 @@ use sandbox::{Cancel, Limits, Sandbox};
 use twin::Exchange;
 
 use crate::degenerate::kinds;
-use crate::{Packs, Played, SandboxWorld, Trajectory, World, WorldError, play_watched};
+use crate::{
+    Decision, LOOKS, Packs, Played, SandboxWorld, Sequential, Trajectory, World, WorldError,
+    play_watched,
+};
 
 /// More threads than this only wait for each other, whatever the machine.
 const THREADS_MAX: usize = 64;
@@ -84,6 +87,35 @@ impl<'a> Player<'a> {
             self.trajectory(&scenarios[index / seeds.len()], seeds[index % seeds.len()])
         };
         side_by_side(count, self.settings.threads, &job, progress)
+    }
+
+    /// Plays every scenario with one seed after the other, from `first`, until `test` decides or has
+    /// looked for the last time; the trajectories in the order of [`Player::play_all`].
+    pub fn play_until(
+        &self,
+        scenarios: &[Scenario],
+        first: u64,
+        test: &Sequential,
+        progress: &mut dyn FnMut(&Trajectory),
+    ) -> (Vec<Trajectory>, Option<Decision>) {
+        let mut played: Vec<Trajectory> = Vec::new();
+        let mut decision = None;
+        for look in 0..LOOKS {
+            // One round, then as many as there were before.
+            let (begin, end) = if look == 0 { (0, 1) } else { (1 << (look - 1), 1 << look) };
+            let seeds: Vec<u64> = (begin..end).map(|n: u64| first.wrapping_add(n)).collect();
+            played.extend(self.play_all(scenarios, &seeds, progress));
+            let satisfied = played.iter().filter(|one| one.played.is_satisfied()).count();
+            decision = test.decide(satisfied as u64, played.len() as u64);
+            if decision.is_some() || self.cancel.is_pulled() {
+                break;
+            }
+        }
+        played.sort_by_key(|one| {
+            let at = scenarios.iter().position(|scenario| scenario.id == one.scenario);
+            (at, one.seed.wrapping_sub(first))
+        });
+        (played, decision)
     }
 
     /// Plays one scenario with one seed.
