@@ -32,7 +32,8 @@ pub(crate) struct Args {
     /// What every id and every draw comes from
     #[arg(long, default_value_t = 1, value_name = "N")]
     universe: u64,
-    /// `flowing`: time passes as it does outside; `logical`: it passes when `/_twin/clock` is told
+    /// `flowing`: time is as it is outside; `logical`: it begins at 2026-01-05T09:00:00Z, or the seed's
+    /// `now`, and passes when `/_twin/clock` is told
     #[arg(long, default_value = "flowing", value_parser = ["flowing", "logical"])]
     clock: String,
     /// Do not refuse calls that come faster than the service allows
@@ -51,7 +52,8 @@ const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let packs = chosen(globals, &args)?;
-    let mut universe = begin(&packs, args.seed.as_deref(), args.universe)?;
+    let clock = if args.clock == "logical" { Clock::Logical } else { Clock::Flowing };
+    let mut universe = begin(&packs, args.seed.as_deref(), args.universe, clock)?;
     universe.enforce_rates(!args.no_rate_limits);
     let mut listeners = Vec::new();
     for (index, pack) in packs.iter().enumerate() {
@@ -64,7 +66,6 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         Some(proxy) => Some(trust(proxy, args.trust.as_deref().unwrap_or(Path::new(".")))?),
         None => None,
     };
-    let clock = if args.clock == "logical" { Clock::Logical } else { Clock::Flowing };
     let cancel = stop::on_signal();
     let options = Options { listeners, clock, dial: Arc::new(Loopback), proxy, canned: None };
     let served = Served::start(universe, options).map_err(|error| Failure::of(&error))?;
@@ -133,7 +134,17 @@ fn begin(packs: &[Arc<Pack>], seed: Option<&Path>, number: u64) -> Result<Univer
             twin::seed::read(&file, &text, packs).map_err(|found| Failure::wanting(&found))?
         }
     };
+    // Receivers compare the time of a signature with their own.
+    if clock == Clock::Flowing {
+        read.now.get_or_insert_with(now);
+    }
     read.universe(packs, number).map_err(|error| Failure::of(&error))
+}
+
+/// The time outside.
+fn now() -> base::Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    base::Timestamp(since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0)))
 }
 
 fn listen(port: u16) -> Result<TcpListener, Failure> {
