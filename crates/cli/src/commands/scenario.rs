@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ::scenario::{
-    CONFIDENCE, PlaySettings, Played, Player, SatisfactionReport, Trajectory, Watched, flakes,
+    CONFIDENCE, Decision, PlaySettings, Played, Player, SatisfactionReport, Sequential, Trajectory,
+    Watched, flakes,
 };
 use factory::{Factory, FactoryError, Layout};
 use sandbox::{Choice, Sandbox};
@@ -34,6 +35,10 @@ pub(crate) enum Sub {
         /// Print each step, and each call between the service and its twins, as they happen
         #[arg(long)]
         watch: bool,
+        /// Play until it is decided whether satisfaction reaches what the intent wants, with an error
+        /// of 5% at the most; at most 64 seeds
+        #[arg(long, conflicts_with_all = ["seeds", "seed", "watch"])]
+        decide: bool,
         /// Print how many plays an hour that was, and whose CPU time it took
         #[arg(long)]
         time: bool,
@@ -47,9 +52,9 @@ pub(crate) enum Sub {
 
 pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
     match sub {
-        Sub::Run { intent, product, seeds, seed, only, watch, time, threads } => {
+        Sub::Run { intent, product, seeds, seed, only, watch, decide, time, threads } => {
             let seeds = seed.map_or_else(|| (0..seeds).collect(), |seed| vec![seed]);
-            let wanted = Wanted { intent, product, seeds, only, watch, time, threads };
+            let wanted = Wanted { intent, product, seeds, only, watch, decide, time, threads };
             play(globals, &wanted)
         }
         Sub::Steps => {
@@ -76,9 +81,13 @@ struct Wanted {
     seeds: Vec<u64>,
     only: Option<String>,
     watch: bool,
+    decide: bool,
     time: bool,
     threads: Option<usize>,
 }
+
+/// How often a decision to stop playing may be wrong.
+const DECISION_ERROR: f64 = 0.05;
 
 fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
@@ -126,6 +135,13 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
                 trajectory
             })
             .collect()
+    } else if wanted.decide {
+        let test = Sequential { wanted: loaded.intent.satisfaction, error: DECISION_ERROR };
+        let (trajectories, decision) = player.play_until(&scenarios, 0, &test, &mut |_| {});
+        if !globals.json {
+            println!("{}", told(decision, &test, trajectories.len()));
+        }
+        trajectories
     } else {
         player.play_all(&scenarios, &wanted.seeds, &mut |_| {})
     };
@@ -136,6 +152,23 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     }
     let all = trajectories.iter().filter(|one| one.played.is_satisfied()).count();
     Ok(if all == trajectories.len() { Answer::Fine } else { Answer::Wanting })
+}
+
+fn told(decision: Option<Decision>, test: &Sequential, plays: usize) -> String {
+    let Sequential { wanted, error } = test;
+    let what = match decision {
+        Some(Decision::Reached) => format!("satisfaction is {wanted} or more"),
+        Some(Decision::Missed) => format!("satisfaction is less than {wanted}"),
+        None => {
+            return format!(
+                "undecided after {plays} plays whether satisfaction is {wanted} or more"
+            );
+        }
+    };
+    format!(
+        "decided after {plays} plays: {what} (wrong in at most {:.0}% of such decisions)",
+        error * 100.0
+    )
 }
 
 /// The directory of an intent, and the stem of the scenario file where one was named.
