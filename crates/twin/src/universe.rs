@@ -139,7 +139,9 @@ impl Universe {
         let twin = self.twin(service)?;
         let failed = |source| UniverseError::Seed { service: service.to_owned(), source };
         self.perform(twin, |twin, index, work, now| twin.pack.seed(twin, index, work, now, data))
-            .map_err(failed)
+            .map_err(failed)?;
+        self.advance_to(self.clock);
+        Ok(())
     }
 
     /// Where a service is reached from now on, without a slash at the end. What its answers say of
@@ -249,7 +251,7 @@ impl Universe {
     /// An unknown service. Whatever is wrong with the request is an answer of the service's.
     pub fn step(&mut self, service: &str, request: Request) -> Result<Reply, UniverseError> {
         let index = self.twin(service)?;
-        self.clock = self.clock + TICK;
+        self.advance_to(self.clock + TICK);
         let twin = &self.twins[index];
         let (faults, mut struck) = (self.faults.clone(), self.struck.clone());
         let service = twin.pack.service();
@@ -274,8 +276,8 @@ impl Universe {
                 Effect::Truncated { bytes } => reply.cut = Some(*bytes),
                 Effect::DuplicateWebhook => webhooks.twice = true,
                 Effect::DelayedWebhook { ms } => webhooks.later += Duration::from_millis(*ms),
-                Effect::ClockJump { ms } => self.jump(*ms),
-                Effect::RateLimited { .. }
+                Effect::ClockJump { .. }
+                | Effect::RateLimited { .. }
                 | Effect::ServerError { .. }
                 | Effect::Reset
                 | Effect::LostResponse => {}
@@ -287,8 +289,12 @@ impl Universe {
         };
         self.commit(index, work, &webhooks);
         self.record(exchange);
-        if !reply.delay.is_zero() {
-            self.advance_to(self.clock + reply.delay);
+        // Only now: timers that fall due work on what the call left behind.
+        self.advance_to(self.clock + reply.delay);
+        for effect in &effects {
+            if let Effect::ClockJump { ms } = effect {
+                self.jump(*ms);
+            }
         }
         Ok(reply)
     }
@@ -338,7 +344,7 @@ impl Universe {
     /// What became of a webhook's attempt. One that failed is tried again as its policy says, on the
     /// logical clock; a report on nothing that is under way changes nothing.
     pub fn report(&mut self, delivery: u64, attempted: &Attempted) {
-        let Some(mut delivery) = self.under_way.remove(&delivery) else { return };
+        let Some(delivery) = self.under_way.remove(&delivery) else { return };
         let index = delivery.twin;
         self.record(Exchange::of_delivery(
             self.twins[index].pack.service(),
@@ -346,6 +352,12 @@ impl Universe {
             &delivery,
             attempted,
         ));
+        self.follow(index, delivery, attempted);
+        self.advance_to(self.clock);
+    }
+
+    /// What a webhook's attempt leads to: the pack's function that is told of it, or another attempt.
+    fn follow(&mut self, index: usize, mut delivery: Delivery, attempted: &Attempted) {
         if let (Some(then), true) = (&delivery.then, attempted.answered()) {
             let (then, data) = (then.clone(), delivery.reported(attempted));
             self.fire(index, &then, &data);
@@ -378,11 +390,12 @@ impl Universe {
         request: Request,
     ) -> Result<Result<Opened, Response>, UniverseError> {
         let index = self.twin(service)?;
-        self.clock = self.clock + TICK;
+        self.advance_to(self.clock + TICK);
         let twin = &self.twins[index];
         let work = Work::new(twin, self.named);
         let (opened, work) = crate::script::open_socket(twin, index, work, self.clock, request);
         self.commit(index, work, &WebhookFaults::default());
+        self.advance_to(self.clock);
         Ok(opened)
     }
 
@@ -397,12 +410,13 @@ impl Universe {
         text: &str,
     ) -> Result<Vec<String>, UniverseError> {
         let index = self.twin(service)?;
-        self.clock = self.clock + TICK;
+        self.advance_to(self.clock + TICK);
         let twin = &self.twins[index];
         let work = Work::new(twin, self.named);
         let (answers, work) =
             crate::script::socket_received(twin, index, work, self.clock, socket, text);
         self.commit(index, work, &WebhookFaults::default());
+        self.advance_to(self.clock);
         Ok(answers)
     }
 
@@ -423,6 +437,7 @@ impl Universe {
         let mut work = Work::new(twin, self.named);
         let value = twin.pack.call(twin, index, &mut work, now, function, data).map_err(failed)?;
         self.commit(index, work, &WebhookFaults::default());
+        self.advance_to(self.clock);
         Ok(value)
     }
 
@@ -458,7 +473,7 @@ impl Universe {
         }
     }
 
-    /// Makes what a script did so.
+    /// Makes what a script did so. What is due at once leaves, or fires, when the time is next looked at.
     fn commit(&mut self, index: usize, work: Work, faults: &WebhookFaults) {
         let twin = &mut self.twins[index];
         (twin.state, twin.draws, twin.buckets) = (work.state, work.draws, work.buckets);
@@ -486,18 +501,6 @@ impl Universe {
                         self.schedule(index, at, Due::Delivery(delivery));
                     }
                 }
-            }
-        }
-        self.flush();
-    }
-
-    /// Moves what is due already to the outbox.
-    fn flush(&mut self) {
-        while let Some((key, timer)) = self.timers.get_min() {
-            let (true, Due::Delivery(_)) = (key.0 <= self.clock, &timer.due) else { return };
-            let key = *key;
-            if let Some(Timer { due: Due::Delivery(delivery), .. }) = self.timers.remove(&key) {
-                self.outbox.push_back(delivery);
             }
         }
     }

@@ -174,6 +174,29 @@ fn each_fault_strikes_as_it_says() {
 }
 
 #[test]
+fn a_clock_that_jumps_forward_undoes_neither_the_call_nor_the_timers_that_it_fires() {
+    let mut universe = universe(1);
+    let jump =
+        json!([{ "operation": "notes.create", "nth": 2, "fault": "clock_jump", "ms": 10_000 }]);
+    faults(&mut universe, jump);
+    let (_, first) = ask(&mut universe, "POST /notes", "t-ada", r#"{"text":"a","remind_ms":5000}"#);
+    let (status, _) = ask(&mut universe, "POST /notes", "t-ada", NOTE);
+    assert_eq!((status, universe.state("echo").unwrap().table(0).len()), (201, 2));
+    let path = format!("GET /notes/{}", first["id"].as_str().unwrap());
+    assert_eq!(ask(&mut universe, &path, "t-ada", "").1["reminded"], "2026-01-05T09:00:05.001Z");
+}
+
+#[test]
+fn a_timer_for_now_fires_when_its_call_is_done_and_holds_up_no_webhook() {
+    let mut universe = universe(1);
+    let (_, note) = ask(&mut universe, "POST /notes", "t-ada", r#"{"text":"a","remind_ms":0}"#);
+    assert_eq!(universe.take_due().len(), 1);
+    let state = universe.state("echo").unwrap();
+    let kept = state.table(0).get(note["id"].as_str().unwrap()).unwrap();
+    assert_eq!(kept["reminded"], "2026-01-05T09:00:00.001Z");
+}
+
+#[test]
 fn a_webhook_is_signed_retried_and_given_up() {
     let mut universe = universe(1);
     ask(&mut universe, "POST /notes", "t-ada", NOTE);
