@@ -67,7 +67,7 @@ pub enum Effect {
     DuplicateWebhook,
     /// Webhooks that this operation sets off arrive so much later, behind those that follow.
     DelayedWebhook { ms: u64 },
-    /// The clock jumps: forward, or back (a negative number), before the call is looked at.
+    /// The clock jumps when the call is done: forward, or back (a negative number).
     ClockJump { ms: i64 },
 }
 
@@ -92,6 +92,8 @@ pub struct Call<'a> {
 pub enum FaultError {
     #[error("this is no fault: {0}")]
     Form(#[from] serde_json::Error),
+    #[error("calls are counted from 1: `nth: 0` would strike none")]
+    Nth,
     #[error("a fault `{fault}` has no `{key}`; it has {}", .known.join(", "))]
     UnknownKey { fault: String, key: String, known: Vec<String> },
 }
@@ -104,6 +106,9 @@ impl Fault {
     pub fn read(rule: Value) -> Result<Self, FaultError> {
         let written = rule.as_object().cloned().unwrap_or_default();
         let fault: Self = serde_json::from_value(rule)?;
+        if fault.nth == 0 {
+            return Err(FaultError::Nth);
+        }
         let name = written["fault"].as_str().unwrap_or_default().to_owned();
         let effect = serde_json::to_value(&fault.effect)?;
         let conditions = ["service", "operation", "actor", "nth", "times"];
@@ -166,6 +171,7 @@ mod tests {
         check(r#"{"fault":"explode"}"#, "latency");
         check(r#"{"fault":"reset","operaton":"x"}"#, "no `operaton`; it has service, operation");
         check(r#"{"fault":"latency","ms":"long"}"#, "u64");
+        check(r#"{"fault":"reset","nth":0}"#, "counted from 1");
         check("[]", "no fault");
     }
 }
