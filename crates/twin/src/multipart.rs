@@ -81,7 +81,7 @@ fn parameter(header: &str, wanted: &str) -> Option<String> {
 }
 
 fn find(bytes: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
-    bytes[from..].windows(wanted.len()).position(|window| window == wanted).map(|at| at + from)
+    memchr::memmem::find(&bytes[from..], wanted).map(|at| at + from)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Buckets: how many calls an actor has left, by the logical clock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::Timestamp;
 use imbl::OrdMap;
@@ -35,7 +36,7 @@ pub(crate) struct Left {
 impl Buckets {
     /// What is left in a bucket, with nothing taken out.
     pub(crate) fn look(&self, bucket: &str, rate: Rate, now: Timestamp) -> Left {
-        let fresh = Window { until: Timestamp(now.0 + rate.seconds * 1000), used: 0 };
+        let fresh = Window { until: now + Duration::from_secs(rate.seconds), used: 0 };
         let window = self.used.get(bucket).copied().filter(|window| window.until > now);
         let window = window.unwrap_or(fresh);
         let remaining = rate.limit.saturating_sub(window.used);
@@ -44,7 +45,7 @@ impl Buckets {
 
     /// Takes one call out of a bucket.
     pub(crate) fn take(&mut self, bucket: &str, rate: Rate, now: Timestamp) -> Left {
-        let fresh = Window { until: Timestamp(now.0 + rate.seconds * 1000), used: 0 };
+        let fresh = Window { until: now + Duration::from_secs(rate.seconds), used: 0 };
         let window = self.used.get(bucket).copied().filter(|window| window.until > now);
         let mut window = window.unwrap_or(fresh);
         let exceeded = window.used >= rate.limit;
