@@ -123,8 +123,13 @@ fn chosen(globals: &Globals, args: &Args) -> Result<Vec<Arc<Pack>>, Failure> {
 }
 
 /// A universe as its seed file has it begin.
-fn begin(packs: &[Arc<Pack>], seed: Option<&Path>, number: u64) -> Result<Universe, Failure> {
-    let read = match seed {
+fn begin(
+    packs: &[Arc<Pack>],
+    seed: Option<&Path>,
+    number: u64,
+    clock: Clock,
+) -> Result<Universe, Failure> {
+    let mut read = match seed {
         None => twin::seed::empty(packs),
         Some(path) => {
             let file = path.display().to_string();
