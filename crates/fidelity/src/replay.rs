@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 use twin::{Pack, Universe, UniverseError};
 
-use crate::{Cassette, Difference, Recorded, compare};
+use crate::compare::{self, compare};
+use crate::{Cassette, Difference, Recorded};
 
 /// Names that are kept apart in one cassette.
 const NAMES_MAX: usize = 5_000;
@@ -32,6 +33,9 @@ pub struct Compared {
     pub request: String,
     pub verdict: Verdict,
     pub differences: Vec<Difference>,
+    /// The fields of the real answer, for [`weigh`].
+    #[serde(skip)]
+    fields: BTreeSet<String>,
 }
 
 /// What a comparison came to.
@@ -87,9 +91,47 @@ pub fn replay(pack: &Arc<Pack>, cassette: &Cassette) -> Result<Vec<Compared>, Un
             true => Verdict::Different,
         };
         let (file, number) = (cassette.file.clone(), index + 1);
-        all.push(Compared { file, number, operation, request: shown, verdict, differences });
+        let answered = (200..300).contains(&recorded.status);
+        let real = recorded.answer.as_ref().filter(|_| answered);
+        let fields = real.map(compare::fields).unwrap_or_default();
+        all.push(Compared {
+            file,
+            number,
+            operation,
+            request: shown,
+            verdict,
+            differences,
+            fields,
+        });
     }
     Ok(all)
+}
+
+/// Weighs the comparisons of many cassettes against each other: a field that some real answers to an
+/// operation have and others have not is not the service's promise, and its absence no mistake of the twin.
+pub fn weigh(all: &mut [Compared]) {
+    let mut answers: BTreeMap<String, Vec<BTreeSet<String>>> = BTreeMap::new();
+    for one in all.iter_mut().filter(|one| !one.fields.is_empty()) {
+        answers.entry(one.operation.clone()).or_default().push(std::mem::take(&mut one.fields));
+    }
+    let mut optional: BTreeMap<(String, String), bool> = BTreeMap::new();
+    for one in all {
+        let Some(answers) = answers.get(&one.operation) else { continue };
+        for difference in &mut one.differences {
+            let Difference::Missing { at } = difference else { continue };
+            let around = at.rsplit_once('.').map_or("$", |(around, _)| around);
+            let key = (one.operation.clone(), at.clone());
+            let is_optional = *optional.entry(key).or_insert_with(|| {
+                answers.iter().any(|real| real.contains(around) && !real.contains(at.as_str()))
+            });
+            if is_optional {
+                *difference = Difference::Optional { at: at.clone() };
+            }
+        }
+        if one.verdict == Verdict::Different && !one.differences.iter().any(Difference::counts) {
+            one.verdict = Verdict::Same;
+        }
+    }
 }
 
 /// The recorded request in the twin's world: its names, its credential, its address.
@@ -226,5 +268,26 @@ interactions:
             .map(ToString::to_string)
             .collect();
         assert_eq!(told, ["$.mood is missing", "$.number is a number, really a text"]);
+    }
+
+    #[test]
+    fn a_field_that_some_real_answers_lack_is_no_promise() {
+        let get = |answer: &str| {
+            format!(
+                "- request: {{method: GET, url: 'https://echo.test/health', headers: {{}}}}\n  \
+                 response: {{code: 200, body: '{answer}'}}\n"
+            )
+        };
+        let verdicts = |second: &str| {
+            let first = get(r#"{"up":true,"mood":"fine"}"#);
+            let text = format!("interactions:\n{first}{}", get(second));
+            let cassette = Cassette::read("c.yaml", &text).unwrap();
+            let mut all = replay(&Pack::builtin("echo").unwrap(), &cassette).unwrap();
+            weigh(&mut all);
+            all.iter().map(|one| one.verdict).collect::<Vec<_>>()
+        };
+        assert_eq!(verdicts(r#"{"up":true}"#), [Verdict::Same, Verdict::Same]);
+        let both = r#"{"up":true,"mood":"sad"}"#;
+        assert_eq!(verdicts(both), [Verdict::Different, Verdict::Different]);
     }
 }

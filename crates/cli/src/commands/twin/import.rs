@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fidelity::replay::{Compared, Verdict, replay};
+use fidelity::replay::{Compared, Verdict, replay, weigh};
 use fidelity::{Cassette, Tally};
 use indicatif::ProgressBar;
 
-use super::pack;
+use super::{pack, read_pack};
 use crate::Globals;
 use crate::commands::print_json;
 use crate::failure::{Answer, Failure};
@@ -16,8 +16,11 @@ use crate::failure::{Answer, Failure};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The service that was recorded
-    #[arg(long)]
-    service: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "pack")]
+    service: Option<String>,
+    /// A folder with its pack
+    #[arg(long, value_name = "DIR", conflicts_with = "service")]
+    pack: Option<PathBuf>,
     /// Cassettes (HAR, or VCR in YAML or JSON), or folders of them
     #[arg(required = true)]
     cassettes: Vec<PathBuf>,
@@ -30,7 +33,10 @@ pub(crate) struct Args {
 const DEPTH_MAX: usize = 16;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
-    let pack = pack(globals, &args.service)?;
+    let pack = match (&args.pack, &args.service) {
+        (Some(folder), _) => read_pack(folder)?,
+        (None, service) => pack(globals, service.as_deref().unwrap_or_default())?,
+    };
     let mut files = Vec::new();
     for path in &args.cassettes {
         collect(path, 0, &mut files).map_err(|error| {
@@ -67,6 +73,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     if all.is_empty() {
         return Err(Failure::usage("no recording could be read"));
     }
+    weigh(&mut all);
     report(globals, &args, &all);
     let differ = all.iter().any(|one| one.verdict == Verdict::Different);
     let fine = !differ && unreadable.is_empty();
