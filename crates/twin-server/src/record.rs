@@ -32,18 +32,21 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 const SECRET_HEADERS: [&str; 5] =
     ["authorization", "cookie", "set-cookie", "x-api-key", "proxy-authorization"];
 
-/// Fields, of forms and of JSON, that are kept without their value.
-const SECRET_FIELDS: [&str; 9] = [
+/// Ends of the names of headers and fields (of queries, forms and JSON) that are kept without their value,
+/// in small letters and without `-` and `_`: services spell `access_token` and `sessionToken`.
+const SECRET_ENDS: [&str; 8] = [
     "token",
-    "access_token",
-    "refresh_token",
-    "id_token",
-    "client_secret",
-    "password",
     "secret",
-    "client_assertion",
-    "signing_secret",
+    "password",
+    "assertion",
+    "apikey",
+    "privatekey",
+    "codeverifier",
+    "passcode",
 ];
+
+/// Names that end so and hold no secret: where a list goes on.
+const NO_SECRETS: [&str; 2] = ["pagetoken", "synctoken"];
 
 /// What stands in place of a secret.
 const REDACTED: &str = "REDACTED";
@@ -191,6 +194,7 @@ async fn pass_on(
     let body = body.to_bytes();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let url = format!("{}{path}", shared.upstream);
+    let kept_url = without_secrets(&url);
     let mut headers = head.headers.clone();
     for hop in ["host", "connection", "content-length", "accept-encoding", "transfer-encoding"] {
         headers.remove(hop);
@@ -204,7 +208,7 @@ async fn pass_on(
         "startedDateTime": written_at(),
         "time": 0,
         "request": {
-            "method": head.method.as_str(), "url": url, "httpVersion": "HTTP/1.1",
+            "method": head.method.as_str(), "url": kept_url, "httpVersion": "HTTP/1.1",
             "headers": kept_headers(&head.headers), "queryString": [], "cookies": [],
             "headersSize": -1, "bodySize": body.len(),
             "postData": { "mimeType": kind_of(&head.headers), "text": kept(&body, &kind_of(&head.headers)) },
@@ -251,36 +255,82 @@ fn kind_of(headers: &HeaderMap) -> String {
 
 fn kept_headers(headers: &HeaderMap) -> Value {
     let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let secret = SECRET_HEADERS.contains(&name.as_str());
+        let secret = SECRET_HEADERS.contains(&name.as_str()) || is_secret(name.as_str());
         let value = if secret { REDACTED } else { value.to_str().unwrap_or_default() };
-        json!({ "name": name.as_str(), "value": value })
+        json!({ "name": name.as_str(), "value": without_secrets(value) })
     };
     headers.iter().map(header).collect()
+}
+
+/// Whether a field or header of this name holds a credential.
+fn is_secret(name: &str) -> bool {
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let name = name.to_ascii_lowercase();
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    ends(&SECRET_ENDS) && !ends(&NO_SECRETS)
+}
+
+/// An address with its query's secrets left out; any other text as it is.
+fn without_secrets(url: &str) -> String {
+    let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
+    let secret = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_secret(&name));
+    if secret { format!("{path}?{}", kept_form(query.as_bytes())) } else { url.to_owned() }
 }
 
 /// A body as it is kept: without secrets, and as text.
 fn kept(body: &Bytes, kind: &str) -> String {
     let text = String::from_utf8_lossy(body).into_owned();
-    if let Ok(mut json) = serde_json::from_str::<Value>(&text) {
-        redact(&mut json);
-        return json.to_string();
+    if let Some(json) = kept_json(&text) {
+        return json;
     }
-    if !kind.starts_with("application/x-www-form-urlencoded") {
-        return text;
+    let boundary = kind.split("boundary=").nth(1).map(|text| text.trim_matches('"'));
+    match boundary {
+        _ if kind.starts_with("application/x-www-form-urlencoded") => kept_form(body),
+        Some(boundary) if kind.starts_with("multipart/") => kept_parts(&text, boundary),
+        _ => text,
     }
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in form_urlencoded::parse(body) {
-        let secret = SECRET_FIELDS.contains(&name.as_ref());
-        form.append_pair(&name, if secret { REDACTED } else { &value });
+}
+
+fn kept_json(text: &str) -> Option<String> {
+    let mut json = serde_json::from_str::<Value>(text).ok()?;
+    redact(&mut json);
+    Some(json.to_string())
+}
+
+fn kept_form(form: &[u8]) -> String {
+    let mut kept = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(form) {
+        // Services send JSON in fields of forms.
+        let inner = Some(&*value).filter(|value| value.starts_with('{')).and_then(kept_json);
+        let value = inner.as_deref().unwrap_or(&value);
+        kept.append_pair(&name, if is_secret(&name) { REDACTED } else { value });
     }
-    form.finish()
+    kept.finish()
+}
+
+/// The parts of a multipart body, those that are secret without their content.
+fn kept_parts(text: &str, boundary: &str) -> String {
+    let mark = format!("--{boundary}");
+    let part = |part: &str| match part.split_once("\r\n\r\n") {
+        Some((head, _)) if head.split([';', '\r']).any(named_secret) => {
+            format!("{head}\r\n\r\n{REDACTED}\r\n")
+        }
+        _ => part.to_owned(),
+    };
+    text.split(&mark).map(part).collect::<Vec<_>>().join(&mark)
+}
+
+/// Whether this piece of a part's head is the name of a secret field: `name="token"`.
+fn named_secret(piece: &str) -> bool {
+    let name = piece.trim().strip_prefix("name=");
+    name.is_some_and(|name| is_secret(name.trim_matches('"')))
 }
 
 fn redact(json: &mut Value) {
     match json {
         Value::Object(fields) => {
             for (name, value) in fields {
-                if value.is_string() && SECRET_FIELDS.contains(&name.as_str()) {
+                if value.is_string() && is_secret(name) {
                     *value = REDACTED.into();
                 } else {
                     redact(value);
@@ -318,5 +368,49 @@ impl Shared {
         let half = self.file.with_extension("har.part");
         fs::write(&half, format!("{log:#}\n")).map_err(failed)?;
         fs::rename(&half, &self.file).map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: &str, body: &str, expected: &str) {
+        assert_eq!(kept(&Bytes::from(body.to_owned()), kind), expected);
+    }
+
+    #[test]
+    fn credentials_are_left_out_of_every_kind_of_body() {
+        check(
+            "",
+            r#"{"a":[{"sessionToken":"x"}],"b":"y"}"#,
+            r#"{"a":[{"sessionToken":"REDACTED"}],"b":"y"}"#,
+        );
+        let form = "application/x-www-form-urlencoded";
+        check(form, "token=x&text=y&next_page_token=3", "token=REDACTED&text=y&next_page_token=3");
+        check(
+            form,
+            "payload=%7B%22token%22%3A%22x%22%7D",
+            "payload=%7B%22token%22%3A%22REDACTED%22%7D",
+        );
+        let body = "--B\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\nx\r\n--B\r\n\
+            Content-Disposition: form-data; name=\"text\"\r\n\r\ny\r\n--B--";
+        check(
+            "multipart/form-data; boundary=B",
+            body,
+            &body.replace("\r\nx\r\n", "\r\nREDACTED\r\n"),
+        );
+        check("text/plain", "token=x", "token=x");
+    }
+
+    #[test]
+    fn credentials_are_left_out_of_addresses() {
+        let check = |url: &str, expected: &str| assert_eq!(without_secrets(url), expected);
+        check(
+            "https://slack.com/api/auth.test?token=x&a=b",
+            "https://slack.com/api/auth.test?token=REDACTED&a=b",
+        );
+        check("https://h/a%20b?q=a%20b", "https://h/a%20b?q=a%20b");
+        check("max-age=1", "max-age=1");
     }
 }
