@@ -149,9 +149,7 @@ fn overview(universe: &Universe, service: &str) -> Value {
 fn reset(shared: &Shared, reset: Reset) -> Result<Value, Wrong> {
     let found = shared.snapshots().get(reset.snapshot).cloned();
     let found = found.ok_or_else(|| wrong(format!("there is no snapshot {}", reset.snapshot)))?;
-    let mut universe = shared.universe();
-    *universe = found;
-    shared.flow().set(universe.now());
+    let universe = shared.wind_back(found);
     Ok(json!({ "reset": reset.snapshot, "now": universe.now().to_string() }))
 }
 

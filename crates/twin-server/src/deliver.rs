@@ -12,8 +12,8 @@ use twin::delivery::{ANSWER_BYTES_MAX, Attempted, Delivery, To};
 
 use crate::Shared;
 
-/// One attempt, to its report.
-pub(crate) async fn deliver(shared: Arc<Shared>, delivery: Delivery) {
+/// One attempt, to its report to the universe that it left.
+pub(crate) async fn deliver(shared: Arc<Shared>, delivery: Delivery, wind: usize) {
     let attempted = match &delivery.to {
         To::Socket(name) => shared.sockets.send(name, &delivery.body),
         To::Url(url) => {
@@ -24,7 +24,7 @@ pub(crate) async fn deliver(shared: Arc<Shared>, delivery: Delivery) {
             }
         }
     };
-    shared.universe().report(delivery.id, &attempted);
+    shared.report(wind, delivery.id, &attempted);
     shared.bell.notify_one();
     shared.arrived();
 }
@@ -69,8 +69,7 @@ fn request(uri: &Uri, delivery: &Delivery) -> Option<Request<Bytes>> {
 }
 
 fn within(shared: &Shared, service: &str, request: Request<Bytes>) -> Attempted {
-    let reply = shared.universe().step(service, request);
-    match reply.ok().and_then(|reply| reply.response) {
+    match shared.step(service, request).and_then(|reply| reply.response) {
         Some(response) => {
             Attempted::Answered { status: response.status().as_u16(), body: response.into_body() }
         }

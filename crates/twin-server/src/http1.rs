@@ -19,8 +19,8 @@ use twin::{Reply, Request, Response};
 
 use crate::{BODY_BYTES_MAX, CONNECTIONS_MAX, Shared, control, socket};
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send the head of a request, or to agree on TLS.
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,24 +46,40 @@ pub(crate) async fn listen(
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let Some((stream, lingering)) = prepared(&shared, stream) else { continue };
-        let door = Door { service: service.clone(), scheme: "http", lingering };
+        let Some((stream, hold)) = prepared(&shared, stream) else { continue };
+        let door = Door { service: service.clone(), scheme: "http", hold };
         tokio::task::spawn_local(converse(shared.clone(), door, stream));
     }
 }
 
-/// A fresh connection with a second hold on its socket; `None` where there are too many already.
+/// A connection's place among those that there may be at once, given up when the last that serves it ends:
+/// a socket that it became, and a tunnel through the proxy, keep it.
+pub(crate) struct Hold {
+    shared: Arc<Shared>,
+    /// The socket itself, for faults that reset it.
+    socket: Option<StdStream>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A fresh connection with its place; `None` where there are too many already.
 pub(crate) fn prepared(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     stream: tokio::net::TcpStream,
-) -> Option<(tokio::net::TcpStream, Option<Arc<StdStream>>)> {
+) -> Option<(tokio::net::TcpStream, Arc<Hold>)> {
     if shared.connections.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
         return None;
     }
     let _ = stream.set_nodelay(true);
     let stream = stream.into_std().ok()?;
-    let lingering = stream.try_clone().ok().map(Arc::new);
-    Some((tokio::net::TcpStream::from_std(stream).ok()?, lingering))
+    let socket = stream.try_clone().ok();
+    let stream = tokio::net::TcpStream::from_std(stream).ok()?;
+    shared.connections.fetch_add(1, Ordering::Relaxed);
+    Some((stream, Arc::new(Hold { shared: shared.clone(), socket })))
 }
 
 /// Where a connection came in.
@@ -71,8 +87,7 @@ pub(crate) fn prepared(
 pub(crate) struct Door {
     pub(crate) service: Arc<str>,
     pub(crate) scheme: &'static str,
-    /// The socket itself, for faults that reset it.
-    pub(crate) lingering: Option<Arc<StdStream>>,
+    pub(crate) hold: Arc<Hold>,
 }
 
 /// Serves one connection to its end.
@@ -80,12 +95,9 @@ pub(crate) async fn converse<S>(shared: Arc<Shared>, door: Door, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    shared.connections.fetch_add(1, Ordering::Relaxed);
-    let inner = shared.clone();
-    let service = service_fn(move |request| answer(inner.clone(), door.clone(), request));
+    let service = service_fn(move |request| answer(shared.clone(), door.clone(), request));
     // What ends a connection early is the client's doing, or a planted fault.
     let _ = protocol().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
-    shared.connections.fetch_sub(1, Ordering::Relaxed);
 }
 
 /// HTTP/1.1 with our bounds.
@@ -127,25 +139,25 @@ pub(crate) async fn answer(
 
 fn step(shared: &Shared, door: &Door, mut request: Request) -> Reply {
     request.extensions_mut().insert(twin::Scheme(door.scheme));
-    let mut universe = shared.universe();
     if let Some(canned) = &shared.canned {
+        let universe = shared.universe();
         let operation = universe.pack(&door.service).and_then(|pack| pack.operation_of(&request));
         let response = operation.and_then(|operation| canned.get(operation)).cloned();
         let response = response.unwrap_or_else(|| refusal(StatusCode::NOT_FOUND));
         return Reply { response: Some(response), cut: None, delay: Duration::ZERO };
     }
-    let reply = universe.step(&door.service, request);
-    if universe.has_due() || universe.next_timer().is_some() {
-        shared.bell.notify_one();
-    }
     // The doors are those of the universe's own services.
-    reply.unwrap_or(Reply { response: None, cut: None, delay: Duration::ZERO })
+    shared.step(&door.service, request).unwrap_or(Reply {
+        response: None,
+        cut: None,
+        delay: Duration::ZERO,
+    })
 }
 
 /// Closes the connection with a reset, as a load balancer does that lost its backend.
 fn break_off(door: &Door) -> Broken {
-    if let Some(stream) = &door.lingering {
-        let _ = socket2::SockRef::from(&**stream).set_linger(Some(Duration::ZERO));
+    if let Some(socket) = &door.hold.socket {
+        let _ = socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO));
     }
     Broken
 }

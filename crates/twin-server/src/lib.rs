@@ -22,7 +22,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
-use twin::{Universe, UniverseError};
+use twin::delivery::{Attempted, Delivery};
+use twin::{Reply, TICK, Universe, UniverseError};
 
 use crate::pump::Flow;
 pub use crate::tls::{Authority, TlsError};
@@ -125,7 +126,9 @@ pub(crate) struct Shared {
     /// Webhooks whose attempt is under way.
     under_way: AtomicUsize,
     quiet: (Mutex<()>, Condvar),
-    pub(crate) connections: AtomicUsize,
+    connections: AtomicUsize,
+    /// How often the universe was wound back: what left before reports to nothing that is there now.
+    winds: AtomicUsize,
     pub(crate) sockets: socket::Sockets,
     pub(crate) canned: Option<Canned>,
 }
@@ -146,8 +149,44 @@ impl Shared {
         lock(&self.snapshots)
     }
 
-    pub(crate) fn departed(&self) {
-        self.under_way.fetch_add(1, Ordering::SeqCst);
+    /// Winds the universe back to another; webhooks under way report to nothing from here on.
+    pub(crate) fn wind_back(&self, to: Universe) -> MutexGuard<'_, Universe> {
+        let mut universe = lock(&self.universe);
+        *universe = to;
+        self.winds.fetch_add(1, Ordering::SeqCst);
+        self.flow().set(universe.now());
+        universe
+    }
+
+    /// Takes what is due to carry it out, with the number of the wind that it belongs to. It counts as
+    /// under way before anybody can see that it is no longer due.
+    pub(crate) fn take_due(&self, universe: &mut Universe) -> (Vec<Delivery>, usize) {
+        let due = universe.take_due();
+        self.under_way.fetch_add(due.len(), Ordering::SeqCst);
+        (due, self.winds.load(Ordering::SeqCst))
+    }
+
+    /// Tells the universe what became of a webhook, unless it was wound back meanwhile.
+    pub(crate) fn report(&self, wind: usize, delivery: u64, attempted: &Attempted) {
+        let mut universe = self.universe();
+        if self.winds.load(Ordering::SeqCst) == wind {
+            universe.report(delivery, attempted);
+        }
+    }
+
+    /// Takes a request to its answer. Where the clock jumps, real time counts on from there.
+    pub(crate) fn step(&self, service: &str, request: twin::Request) -> Option<Reply> {
+        let mut universe = self.universe();
+        let before = universe.now();
+        // The services of those who ask are the universe's own.
+        let reply = universe.step(service, request).ok()?;
+        if universe.now() != before + TICK + reply.delay {
+            self.flow().set(universe.now());
+        }
+        if universe.has_due() || universe.next_timer().is_some() {
+            self.bell.notify_one();
+        }
+        Some(reply)
     }
 
     pub(crate) fn arrived(&self) {
@@ -184,6 +223,7 @@ impl Served {
             under_way: AtomicUsize::new(0),
             quiet: Default::default(),
             connections: AtomicUsize::new(0),
+            winds: AtomicUsize::new(0),
             sockets: socket::Sockets::default(),
             canned: options.canned,
         });
@@ -249,10 +289,13 @@ impl Served {
         self.ring();
         let mut guard = lock(&self.shared.quiet.0);
         loop {
-            let due = self.shared.universe().has_due();
-            if !due && self.shared.under_way.load(Ordering::SeqCst) == 0 {
+            // Both under one look: reports make webhooks due, and what is due leaves, while it is held.
+            let universe = self.shared.universe();
+            let under_way = self.shared.under_way.load(Ordering::SeqCst);
+            if !universe.has_due() && under_way == 0 {
                 return true;
             }
+            drop(universe);
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;

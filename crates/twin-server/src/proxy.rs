@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio_rustls::TlsAcceptor;
 
-use crate::http1::{Door, Sent, answer, converse, prepared, protocol};
+use crate::http1::{Door, HEAD_TIMEOUT, Hold, Sent, answer, converse, prepared, protocol};
 use crate::{Authority, Shared};
 
 /// Takes connections of clients that were told of the proxy.
@@ -25,11 +25,12 @@ pub(crate) async fn listen(
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             continue;
         };
-        let Some((stream, _)) = prepared(&shared, stream) else { continue };
+        let Some((stream, hold)) = prepared(&shared, stream) else { continue };
         let (shared, authority) = (shared.clone(), authority.clone());
         tokio::task::spawn_local(async move {
-            let service =
-                service_fn(move |request| proxied(shared.clone(), authority.clone(), request));
+            let service = service_fn(move |request| {
+                proxied(shared.clone(), authority.clone(), hold.clone(), request)
+            });
             let _ =
                 protocol().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
         });
@@ -39,6 +40,7 @@ pub(crate) async fn listen(
 async fn proxied(
     shared: Arc<Shared>,
     authority: Arc<Authority>,
+    hold: Arc<Hold>,
     mut request: hyper::Request<Incoming>,
 ) -> Result<Response<Sent>, crate::http1::Broken> {
     let host = request.uri().host().unwrap_or_default().to_owned();
@@ -54,7 +56,7 @@ async fn proxied(
             return Ok(told(StatusCode::BAD_REQUEST, "no path\n".to_owned()));
         };
         *request.uri_mut() = path;
-        let door = Door { service: service.into(), scheme: "http", lingering: None };
+        let door = Door { service: service.into(), scheme: "http", hold };
         return answer(shared, door, request).await;
     }
     let config = match authority.speak_for(&host) {
@@ -66,9 +68,9 @@ async fn proxied(
     tokio::task::spawn_local(async move {
         let Ok(upgraded) = hyper::upgrade::on(&mut request).await else { return };
         // A client that does not trust us hangs up: it is told so by its own TLS.
-        let accepted = TlsAcceptor::from(config).accept(TokioIo::new(upgraded)).await;
-        if let Ok(stream) = accepted {
-            let door = Door { service: service.into(), scheme: "https", lingering: None };
+        let accepted = TlsAcceptor::from(config).accept(TokioIo::new(upgraded));
+        if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, accepted).await {
+            let door = Door { service: service.into(), scheme: "https", hold };
             converse(shared, door, stream).await;
         }
     });

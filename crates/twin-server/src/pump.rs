@@ -56,13 +56,12 @@ const NAP: Duration = Duration::from_millis(1);
 /// Sends what falls due, for as long as the server lives.
 pub(crate) async fn pump(shared: Arc<Shared>) {
     loop {
-        let (due, next) = {
+        let ((due, wind), next) = {
             let mut universe = shared.universe();
-            (universe.take_due(), universe.next_timer())
+            (shared.take_due(&mut universe), universe.next_timer())
         };
         for delivery in due {
-            shared.departed();
-            tokio::task::spawn_local(deliver::deliver(shared.clone(), delivery));
+            tokio::task::spawn_local(deliver::deliver(shared.clone(), delivery, wind));
         }
         let wait = next.and_then(|next| shared.flow().until(next));
         match wait {

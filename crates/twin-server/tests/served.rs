@@ -168,6 +168,25 @@ fn webhooks_go_nowhere_but_to_this_machine() {
 }
 
 #[test]
+fn a_webhook_from_before_a_reset_reports_to_nobody_after_it() {
+    let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
+    let served = served(Some(receiver.local_addr().unwrap()));
+    assert_eq!(ask(&served, "POST", "/notes", NOTE).0, 201);
+    let (held, _) = receiver.accept().unwrap();
+    assert_eq!(ask(&served, "POST", "/_twin/reset", "").0, 200);
+    // The same note again, and so a webhook of the same number, of which nothing is known yet.
+    assert_eq!(ask(&served, "POST", "/notes", NOTE).0, 201);
+    let (mut second, _) = receiver.accept().unwrap();
+    drop(held);
+    second.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+    assert!(served.settle(PATIENCE));
+    let universe = served.universe();
+    let webhooks = universe.journal().filter(|exchange| exchange.operation == "webhook");
+    assert_eq!(webhooks.map(|exchange| exchange.status).collect::<Vec<_>>(), [Some(200)]);
+    assert_eq!(universe.next_timer(), None);
+}
+
+#[test]
 fn the_control_api_looks_winds_back_and_moves_the_clock() {
     let served = served(None);
     ask(&served, "POST", "/notes", NOTE);
