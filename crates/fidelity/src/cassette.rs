@@ -53,7 +53,7 @@ impl Cassette {
             let found = Diagnostic::error("bad-cassette", message);
             CassetteError(found.at(yaml.place(pointer)))
         };
-        let (at, list, read): (_, _, fn(&Value) -> Result<Recorded, Missing>) =
+        let (at, list, read): (_, _, Reader) =
             if let Some(entries) = yaml.value.pointer("/log/entries") {
                 ("/log/entries", entries, har)
             } else if let Some(interactions) = yaml.value.get("interactions") {
@@ -73,6 +73,9 @@ impl Cassette {
         Ok(Self { file: file.to_owned(), exchanges })
     }
 }
+
+/// How one format writes an exchange.
+type Reader = fn(&Value) -> Result<Recorded, Missing>;
 
 /// The part of an exchange that is not there.
 struct Missing(&'static str);

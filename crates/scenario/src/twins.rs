@@ -55,7 +55,7 @@ pub struct Twins {
 }
 
 enum State {
-    Still(Universe),
+    Still(Box<Universe>),
     Served(Served),
     /// Only while it changes from one to the other.
     Between,
@@ -72,7 +72,7 @@ impl Twins {
             let seeded = universe.seed_service(pack.service(), json!({}));
             seeded.map_err(WorldError::Twin)?;
         }
-        Ok(Self { state: State::Still(universe), told: 0 })
+        Ok(Self { state: State::Still(Box::new(universe)), told: 0 })
     }
 
     /// Looks at the universe, or changes it; the program's requests wait meanwhile.
@@ -102,7 +102,7 @@ impl Twins {
 
     fn rest(&mut self) -> Universe {
         match std::mem::replace(&mut self.state, State::Between) {
-            State::Still(universe) => universe,
+            State::Still(universe) => *universe,
             State::Served(served) => served.stop(),
             State::Between => unreachable!("it is put back before anybody looks"),
         }

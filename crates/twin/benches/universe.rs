@@ -38,7 +38,13 @@ fn echo(records: usize) -> Universe {
     universe.seed_service("echo", json!({})).unwrap();
     universe.enforce_rates(false);
     for _ in 0..records {
-        ask(&mut universe, "echo", "POST", "/notes", r#"{"text":"a note of some words, as notes are"}"#);
+        ask(
+            &mut universe,
+            "echo",
+            "POST",
+            "/notes",
+            r#"{"text":"a note of some words, as notes are"}"#,
+        );
     }
     universe
 }
