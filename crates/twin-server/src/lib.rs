@@ -307,10 +307,12 @@ impl Served {
         }
     }
 
-    /// Stops serving: open connections break. The universe as it is then.
+    /// Stops serving: open connections break, and webhooks under way fail. The universe as it is then.
     pub fn stop(mut self) -> Universe {
         self.end();
-        lock(&self.shared.universe).clone()
+        let mut universe = lock(&self.shared.universe).clone();
+        universe.lose_under_way();
+        universe
     }
 
     fn end(&mut self) {

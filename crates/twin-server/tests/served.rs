@@ -147,6 +147,17 @@ fn a_webhook_leaves_at_once_and_its_retries_with_the_clock() {
 }
 
 #[test]
+fn a_webhook_that_is_under_way_when_serving_stops_is_tried_again() {
+    let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
+    let served = served(Some(receiver.local_addr().unwrap()));
+    assert_eq!(ask(&served, "POST", "/notes", NOTE).0, 201);
+    let _held = receiver.accept().unwrap();
+    let universe = served.stop();
+    assert_eq!(universe.journal().last().unwrap().refused.as_deref(), Some("connection_failed"));
+    assert!(universe.next_timer().is_some());
+}
+
+#[test]
 fn webhooks_go_nowhere_but_to_this_machine() {
     let mut universe = Universe::new(&[Pack::builtin("echo").unwrap()], 1).unwrap();
     let users =

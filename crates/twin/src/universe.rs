@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::delivery::{Attempted, Delivery, To};
 use crate::fault::{Call, Effect, FAULTS_MAX, Fault};
 use crate::journal::{Exchange, JOURNAL_MAX};
-use crate::pack::Pack;
+use crate::pack::{Pack, PackError};
 use crate::random::Draws;
 use crate::rate::Buckets;
 use crate::script::{Answer, Performance, Wish, Work};
@@ -99,7 +99,7 @@ pub enum UniverseError {
     #[error("{count} faults are more than the {FAULTS_MAX} that a universe takes")]
     TooManyFaults { count: usize },
     #[error("the {service} twin could not take its seed")]
-    Seed { service: String, source: crate::PackError },
+    Seed { service: String, source: PackError },
 }
 
 impl Universe {
@@ -334,7 +334,10 @@ impl Universe {
         for mut delivery in due {
             let twin = &self.twins[delivery.twin];
             let work = Work::new(twin, self.named);
-            crate::script::sign(twin, work, self.clock, &mut delivery);
+            let signed_well = crate::script::sign(twin, work, self.clock, &mut delivery);
+            if let Err(error) = signed_well {
+                self.break_down(delivery.twin, "sign", &error);
+            }
             self.under_way.insert(delivery.id, delivery.clone());
             signed.push(delivery);
         }
@@ -354,6 +357,15 @@ impl Universe {
         ));
         self.follow(index, delivery, attempted);
         self.advance_to(self.clock);
+    }
+
+    /// Counts every webhook that is under way as failed: whoever carried them has stopped.
+    pub fn lose_under_way(&mut self) {
+        let under_way: Vec<u64> = self.under_way.keys().copied().collect();
+        let failed = Attempted::Failed { reason: "connection_failed".to_owned() };
+        for delivery in under_way {
+            self.report(delivery, &failed);
+        }
     }
 
     /// What a webhook's attempt leads to: the pack's function that is told of it, or another attempt.
@@ -413,11 +425,17 @@ impl Universe {
         self.advance_to(self.clock + TICK);
         let twin = &self.twins[index];
         let work = Work::new(twin, self.named);
-        let (answers, work) =
-            crate::script::socket_received(twin, index, work, self.clock, socket, text);
-        self.commit(index, work, &WebhookFaults::default());
-        self.advance_to(self.clock);
-        Ok(answers)
+        match crate::script::socket_received(twin, index, work, self.clock, socket, text) {
+            Ok((answers, work)) => {
+                self.commit(index, work, &WebhookFaults::default());
+                self.advance_to(self.clock);
+                Ok(answers)
+            }
+            Err(error) => {
+                self.break_down(index, "socket_received", &error);
+                Ok(Vec::new())
+            }
+        }
     }
 
     /// Calls a function of a pack that is no operation: what a scenario's step asks of a service
@@ -464,13 +482,15 @@ impl Universe {
         let mut work = Work::new(twin, self.named);
         match twin.pack.call(twin, index, &mut work, self.clock, function, Value::clone(data)) {
             Ok(_) => self.commit(index, work, &WebhookFaults::default()),
-            Err(error) => {
-                let service = twin.pack.service();
-                let failed =
-                    Exchange::of_timer(service, self.clock, function, &base::chain(&error));
-                self.record(failed);
-            }
+            Err(error) => self.break_down(index, function, &error),
         }
+    }
+
+    /// Tells in the journal that a function of a pack failed that no request waits for.
+    fn break_down(&mut self, index: usize, function: &str, error: &PackError) {
+        let service = self.twins[index].pack.service();
+        let failed = Exchange::of_timer(service, self.clock, function, &base::chain(error));
+        self.record(failed);
     }
 
     /// Makes what a script did so. What is due at once leaves, or fires, when the time is next looked at.

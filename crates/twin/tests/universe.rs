@@ -220,6 +220,24 @@ fn a_webhook_is_signed_retried_and_given_up() {
 }
 
 #[test]
+fn a_webhook_that_cannot_be_signed_is_told_in_the_journal() {
+    let script = include_str!("../packs/echo/echo.star");
+    let script = script.replace("digest.hmac_sha256(about.about.key, about.body)", "about.nothing");
+    let files = [("pack.toml", include_str!("../packs/echo/pack.toml")), ("echo.star", &script)];
+    let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let pack = Pack::read(&files.into()).unwrap();
+    let mut universe = Universe::new(&[pack.into()], 1).unwrap();
+    let users =
+        json!({ "users": [{ "name": "ada", "token": "t-ada", "hook": "http://127.0.0.1:1/" }] });
+    universe.seed_service("echo", users).unwrap();
+    ask(&mut universe, "POST /notes", "t-ada", NOTE);
+    assert_eq!(universe.take_due().len(), 1);
+    let last = universe.journal().last().unwrap();
+    assert_eq!(last.operation, "sign");
+    assert!(last.broken.as_ref().unwrap().contains("nothing"), "{last:?}");
+}
+
+#[test]
 fn faults_double_and_delay_webhooks() {
     let mut universe = universe(1);
     faults(

@@ -495,25 +495,30 @@ pub(crate) fn call(
     })
 }
 
-/// Gives a webhook's attempt the headers that the pack's `sign` makes for it.
-pub(crate) fn sign(twin: &Twin, work: Work, now: Timestamp, delivery: &mut Delivery) {
+/// Gives a webhook's attempt the headers that the pack's `sign` makes for it; none where it fails.
+pub(crate) fn sign(
+    twin: &Twin,
+    mut work: Work,
+    now: Timestamp,
+    delivery: &mut Delivery,
+) -> Result<(), PackError> {
     if !twin.pack.program().has("sign") {
-        return;
+        return Ok(());
     }
     let body = String::from_utf8_lossy(&delivery.body).into_owned();
     let about = json!({
         "policy": delivery.policy, "about": *delivery.about, "body": body,
         "attempt": delivery.attempt, "reason": delivery.last,
     });
-    let mut work = work;
-    let signed = call(twin, delivery.twin, &mut work, now, "sign", about);
-    if let Ok(Json::Object(headers)) = signed {
+    let signed = call(twin, delivery.twin, &mut work, now, "sign", about)?;
+    if let Json::Object(headers) = signed {
         for (name, value) in headers {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             delivery.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
             delivery.headers.push((name, value));
         }
     }
+    Ok(())
 }
 
 /// Asks the pack's `socket_opened(req)`: `{"name": …, "greeting": […]}`, or a refusal.
@@ -565,15 +570,12 @@ fn texts(list: &Json) -> Vec<String> {
 pub(crate) fn socket_received(
     twin: &Twin,
     index: usize,
-    work: Work,
+    mut work: Work,
     now: Timestamp,
     socket: &str,
     text: &str,
-) -> (Vec<String>, Work) {
-    let mut changed = work.clone();
+) -> Result<(Vec<String>, Work), PackError> {
     let data = json!({ "name": socket, "text": text });
-    match call(twin, index, &mut changed, now, "socket_received", data) {
-        Ok(answers) => (texts(&answers), changed),
-        Err(_) => (Vec::new(), work),
-    }
+    let answers = call(twin, index, &mut work, now, "socket_received", data)?;
+    Ok((texts(&answers), work))
 }
