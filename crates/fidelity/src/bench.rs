@@ -28,6 +28,7 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 pub struct Question {
     pub service: &'static str,
     pub name: &'static str,
+    pub method: &'static str,
     pub path: &'static str,
     /// The credential that the seed knows.
     pub authorization: &'static str,
@@ -38,24 +39,28 @@ pub const QUESTIONS: [Question; 4] = [
     Question {
         service: "slack",
         name: "auth.test",
+        method: "POST",
         path: "/api/auth.test",
         authorization: "Bearer xoxp-bench",
     },
     Question {
         service: "slack",
         name: "conversations.list",
+        method: "POST",
         path: "/api/conversations.list",
         authorization: "Bearer xoxp-bench",
     },
     Question {
         service: "okta",
         name: "GET /users",
+        method: "GET",
         path: "/api/v1/users",
         authorization: "SSWS bench",
     },
     Question {
         service: "github",
         name: "GET /repos/…",
+        method: "GET",
         path: "/repos/octocat/hello-world",
         authorization: "Bearer gho_bench",
     },
@@ -99,9 +104,10 @@ pub fn ask(
     let mut answer_bytes = 0;
     for round in 0..=ROUNDS {
         let authorization = token(round);
-        let path = question.path;
+        let (method, path) = (question.method, question.path);
         let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {authorization}\r\naccept: */*\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {authorization}\r\naccept: */*\r\n\
+             content-length: 0\r\n\r\n"
         );
         let count = if round == 0 { WARM_UP } else { REQUESTS };
         let (cpu, start) = (cpu_time(pid), std::time::Instant::now());

@@ -13,6 +13,9 @@ use crate::delivery::{Attempted, Delivery, To};
 /// Exchanges that are kept: a trajectory of more looks at the end of them.
 pub const JOURNAL_MAX: usize = 10_000;
 
+/// Bytes of bodies that are kept, in all: a few files of the largest size, or any number of messages.
+pub(crate) const JOURNAL_BYTES_MAX: usize = 256 << 20;
+
 /// How much of a body is shown, in bytes.
 const SHOWN_MAX: usize = 64 << 10;
 
@@ -88,6 +91,10 @@ impl Exchange {
             refused: Some(attempted.reason().to_owned()).filter(|reason| !reason.is_empty()),
             ..Self::new(service, at, "webhook")
         }
+    }
+
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.request.len() + self.response.len()
     }
 
     pub(crate) fn of_timer(service: &str, at: Timestamp, function: &str, broken: &str) -> Self {

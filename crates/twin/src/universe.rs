@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::delivery::{Attempted, Delivery, To};
 use crate::fault::{Call, Effect, FAULTS_MAX, Fault};
-use crate::journal::{Exchange, JOURNAL_MAX};
+use crate::journal::{Exchange, JOURNAL_BYTES_MAX, JOURNAL_MAX};
 use crate::pack::{Pack, PackError};
 use crate::random::Draws;
 use crate::rate::Buckets;
@@ -49,6 +49,8 @@ pub struct Universe {
     /// How many calls matched each fault.
     struck: OrdMap<usize, u64>,
     journal: Vector<Arc<Exchange>>,
+    /// Of all bodies in it.
+    journal_bytes: usize,
     exchanges: u64,
     rates_enforced: bool,
 }
@@ -126,6 +128,7 @@ impl Universe {
             faults: Arc::default(),
             struck: OrdMap::new(),
             journal: Vector::new(),
+            journal_bytes: 0,
             exchanges: 0,
             rates_enforced: true,
         })
@@ -543,8 +546,10 @@ impl Universe {
     fn record(&mut self, mut exchange: Exchange) {
         self.exchanges += 1;
         exchange.number = self.exchanges;
-        if self.journal.len() >= JOURNAL_MAX {
-            self.journal.pop_front();
+        self.journal_bytes += exchange.body_bytes();
+        while self.journal.len() >= JOURNAL_MAX || self.journal_bytes > JOURNAL_BYTES_MAX {
+            let Some(oldest) = self.journal.pop_front() else { break };
+            self.journal_bytes -= oldest.body_bytes();
         }
         self.journal.push_back(Arc::new(exchange));
     }

@@ -316,3 +316,18 @@ fn a_script_that_runs_away_is_stopped_and_the_universe_lives_on() {
     );
     check("    db.notes.put({\"id\": \"a\"})\n    return req.nothing\n", "nothing");
 }
+
+#[test]
+fn the_journal_lets_go_of_the_oldest_bodies_when_they_are_too_many() {
+    let mut universe = universe(1);
+    let body = format!("{{\"text\":\"{}\"}}", "a".repeat(20 << 20));
+    for _ in 0..10 {
+        ask(&mut universe, "POST /notes", "t-eve", &body);
+    }
+    assert_eq!(universe.journal().count(), 10);
+    for _ in 0..10 {
+        ask(&mut universe, "POST /notes", "t-eve", &body);
+    }
+    assert!(universe.journal().count() < 14);
+    assert_eq!(universe.journal().last().unwrap().number, 20);
+}
