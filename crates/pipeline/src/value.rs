@@ -12,13 +12,40 @@ use crate::limits::NUMBER_MAX;
 /// A decimal number without a fraction is an [`Value::Integer`]: JSON does not tell the two apart,
 /// and a graph must come back from the ledger as it went in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "serde_json::Value")]
 pub enum Value {
     Boolean(bool),
     Integer(i64),
     Float(f64),
     Duration { ms: u64 },
     String(String),
+}
+
+/// What JSON holds no attribute's value.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no attribute's value")]
+pub struct ValueError(serde_json::Value);
+
+/// By way of JSON's own value, not by serde's untagged reading: that takes no number where another crate has
+/// asked serde_json for arbitrary precision.
+impl TryFrom<serde_json::Value> for Value {
+    type Error = ValueError;
+
+    fn try_from(json: serde_json::Value) -> Result<Self, ValueError> {
+        match &json {
+            serde_json::Value::Bool(boolean) => Ok(Self::Boolean(*boolean)),
+            serde_json::Value::String(text) => Ok(Self::String(text.clone())),
+            serde_json::Value::Number(number) => {
+                let float = || number.as_f64().map(Self::Float);
+                number.as_i64().map(Self::Integer).or_else(float).ok_or(ValueError(json))
+            }
+            serde_json::Value::Object(fields) if fields.len() == 1 => {
+                let ms = fields.get("ms").and_then(serde_json::Value::as_u64);
+                ms.map(|ms| Self::Duration { ms }).ok_or(ValueError(json))
+            }
+            _ => Err(ValueError(json)),
+        }
+    }
 }
 
 /// Units of a duration, longest first, in milliseconds.

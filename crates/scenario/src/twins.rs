@@ -94,7 +94,7 @@ impl Twins {
         // While nobody was served, real time went on.
         universe.advance_to(now().max(universe.now()));
         let clock = Clock::Flowing;
-        let options = Options { listeners, clock, dial, proxy: None, canned: None };
+        let options = Options { listeners, clock, dial, proxy: None, canned: None, control: false };
         let served = Served::start(universe, options);
         self.state = State::Served(served.map_err(WorldError::Serve)?);
         Ok(())

@@ -39,7 +39,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let served = Served::start(
         universe,
-        Options { listeners, clock, dial: Arc::new(Loopback), proxy: None, canned: None },
+        Options {
+            listeners,
+            clock,
+            dial: Arc::new(Loopback),
+            proxy: None,
+            canned: None,
+            control: true,
+        },
     )?;
     for (service, address) in served.addresses() {
         println!("{service} http://{address}");

@@ -12,7 +12,12 @@ use twin::{Fault, Request, Response, Universe};
 use crate::{Clock, Shared};
 
 /// Paths that are ours on every port; no service has such.
-pub(crate) const PREFIX: &str = "/_twin";
+const PREFIX: &str = "/_twin";
+
+/// Whether a path is ours.
+pub(crate) fn is_ours(path: &str) -> bool {
+    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 /// Snapshots that are kept: each is cheap, but holds on to everything that it alone remembers.
 const SNAPSHOTS_MAX: usize = 1_000;

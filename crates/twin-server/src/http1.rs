@@ -124,7 +124,7 @@ pub(crate) async fn answer(
         Ok(request) => request,
         Err(refusal) => return Ok(refusal.map(Sent::whole)),
     };
-    if request.uri().path().starts_with(control::PREFIX) {
+    if shared.control && control::is_ours(request.uri().path()) {
         return Ok(control::answer(&shared, &door.service, &request).map(Sent::whole));
     }
     let reply = step(&shared, &door, request);

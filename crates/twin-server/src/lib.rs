@@ -44,6 +44,9 @@ pub struct Options {
     pub dial: Arc<dyn Dial>,
     /// A proxy under whose roof the services have their real hostnames, over TLS.
     pub proxy: Option<Proxy>,
+    /// Whether `/_twin` answers. A program under test must not reach it: it could take the faults away that it
+    /// is tested by. Where it does not, its paths are the service's, which knows none of them.
+    pub control: bool,
     /// Instead of a twin, a stateless stub: each operation has one answer, whatever is asked.
     pub canned: Option<Canned>,
 }
@@ -131,6 +134,7 @@ pub(crate) struct Shared {
     winds: AtomicUsize,
     pub(crate) sockets: socket::Sockets,
     pub(crate) canned: Option<Canned>,
+    pub(crate) control: bool,
 }
 
 impl Shared {
@@ -151,8 +155,13 @@ impl Shared {
 
     /// Winds the universe back to another; webhooks under way report to nothing from here on.
     pub(crate) fn wind_back(&self, to: Universe) -> MutexGuard<'_, Universe> {
-        let mut universe = lock(&self.universe);
+        let mut universe = self.universe();
+        let now = universe.now();
         *universe = to;
+        // Real time cannot be wound back: a flowing clock goes on showing it.
+        if self.flow().clock() == Clock::Flowing {
+            universe.advance_to(now);
+        }
         self.winds.fetch_add(1, Ordering::SeqCst);
         self.flow().set(universe.now());
         universe
@@ -226,6 +235,7 @@ impl Served {
             winds: AtomicUsize::new(0),
             sockets: socket::Sockets::default(),
             canned: options.canned,
+            control: options.control,
         });
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -133,7 +133,7 @@ where
                         }
                         shared.bell.notify_one();
                     }
-                    Message::Close(_) => return Ok(()),
+                    Message::Close(_) => return stream.close(None).await,
                     // Pings are answered by the library.
                     _ => {}
                 },

@@ -25,6 +25,7 @@ fn served(hook: Option<SocketAddr>) -> Served {
         dial: Arc::new(Loopback),
         proxy: None,
         canned: None,
+        control: true,
     };
     Served::start(universe, options).unwrap()
 }
@@ -170,6 +171,7 @@ fn webhooks_go_nowhere_but_to_this_machine() {
         dial: Arc::new(Loopback),
         proxy: None,
         canned: None,
+        control: true,
     };
     let served = Served::start(universe, options).unwrap();
     assert_eq!(ask(&served, "POST", "/notes", NOTE).0, 201);
@@ -243,6 +245,7 @@ fn real_hostnames_are_served_over_tls_by_a_proxy_that_knows_no_others() {
         dial: Arc::new(Loopback),
         proxy,
         canned: None,
+        control: true,
     };
     let _served = Served::start(universe, options).unwrap();
     let connect = |host: &str| {
@@ -278,4 +281,26 @@ fn real_hostnames_are_served_over_tls_by_a_proxy_that_knows_no_others() {
     let mut text = String::new();
     let _ = tls.read_to_string(&mut text);
     assert!(text.contains("location: https://eu.echo.test/notes/"), "{text}");
+}
+
+#[test]
+fn a_program_under_test_cannot_reach_the_control_api() {
+    let mut universe = Universe::new(&[Pack::builtin("echo").unwrap()], 1).unwrap();
+    universe.seed_service("echo", json!({})).unwrap();
+    let listeners = vec![("echo".to_owned(), TcpListener::bind("127.0.0.1:0").unwrap())];
+    let options = Options {
+        listeners,
+        clock: Clock::Logical,
+        dial: Arc::new(Loopback),
+        proxy: None,
+        canned: None,
+        control: false,
+    };
+    let served = Served::start(universe, options).unwrap();
+    for (method, path) in [("GET", "/_twin"), ("PUT", "/_twin/faults"), ("POST", "/_twin/reset")] {
+        let (status, answer) = ask(&served, method, path, "[]");
+        assert_eq!((status, &answer["error"]), (404, &json!("no_operation")), "{path}");
+    }
+    // What a scenario that saw this decides: nothing.
+    assert_eq!(served.universe().journal().filter(|exchange| !exchange.covered).count(), 3);
 }

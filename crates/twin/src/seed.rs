@@ -42,7 +42,12 @@ impl Seed {
         for (service, data) in &self.services {
             universe.seed_service(service, data.clone())?;
         }
-        universe.set_faults(self.faults.clone())?;
+        // One file can serve several universes: rules on services that this one has not are another's.
+        let here = |fault: &&Fault| {
+            let service = fault.service.as_deref();
+            service.is_none_or(|name| packs.iter().any(|pack| pack.service() == name))
+        };
+        universe.set_faults(self.faults.iter().filter(here).cloned().collect())?;
         Ok(universe)
     }
 }

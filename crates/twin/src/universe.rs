@@ -98,6 +98,8 @@ pub struct Reply {
 pub enum UniverseError {
     #[error("no service `{0}` is part of this universe")]
     UnknownService(String),
+    #[error("no operation `{operation}` is known{near}")]
+    UnknownOperation { operation: String, near: String },
     #[error("{count} faults are more than the {FAULTS_MAX} that a universe takes")]
     TooManyFaults { count: usize },
     #[error("the {service} twin could not take its seed")]
@@ -161,11 +163,12 @@ impl Universe {
     /// The rules of what goes wrong from now on; their counts begin anew.
     ///
     /// # Errors
-    /// More rules than [`FAULTS_MAX`].
+    /// More rules than [`FAULTS_MAX`], and rules on services and operations that there are not.
     pub fn set_faults(&mut self, faults: Vec<Fault>) -> Result<(), UniverseError> {
         if faults.len() > FAULTS_MAX {
             return Err(UniverseError::TooManyFaults { count: faults.len() });
         }
+        self.check_faults(&faults)?;
         (self.faults, self.struck) = (faults.into(), OrdMap::new());
         Ok(())
     }
@@ -179,7 +182,36 @@ impl Universe {
         if count > FAULTS_MAX {
             return Err(UniverseError::TooManyFaults { count });
         }
+        self.check_faults(&faults)?;
         self.faults = self.faults.iter().cloned().chain(faults).collect::<Vec<_>>().into();
+        Ok(())
+    }
+
+    /// Refuses rules that can never strike: a slip in a name would make a test of nothing.
+    fn check_faults(&self, faults: &[Fault]) -> Result<(), UniverseError> {
+        for fault in faults {
+            if let Some(service) = &fault.service {
+                self.twin(service)?;
+            }
+            let Some(operation) = &fault.operation else { continue };
+            let (start, any_rest) = match operation.strip_suffix('*') {
+                Some(start) => (start, true),
+                None => (operation.as_str(), false),
+            };
+            let packs = self.twins.iter().map(|twin| &twin.pack);
+            let meant = packs.filter(|pack| {
+                fault.service.as_deref().is_none_or(|service| service == pack.service())
+            });
+            let names: Vec<&str> = meant.flat_map(|pack| pack.operations()).collect();
+            let fits =
+                |name: &&str| if any_rest { name.starts_with(start) } else { *name == start };
+            if !names.iter().any(fits) {
+                let near =
+                    base::nearest(start, names).map(|near| format!("; did you mean `{near}`?"));
+                let (operation, near) = (operation.clone(), near.unwrap_or_default());
+                return Err(UniverseError::UnknownOperation { operation, near });
+            }
+        }
         Ok(())
     }
 

@@ -331,3 +331,22 @@ fn the_journal_lets_go_of_the_oldest_bodies_when_they_are_too_many() {
     assert!(universe.journal().count() < 14);
     assert_eq!(universe.journal().last().unwrap().number, 20);
 }
+
+#[test]
+fn a_rule_that_can_never_strike_is_refused() {
+    let mut universe = universe(1);
+    let mut check = |rule: Value, expected: &str| {
+        let rule = Fault::read(rule).unwrap();
+        assert_eq!(universe.set_faults(vec![rule]).unwrap_err().to_string(), expected);
+    };
+    let reset = "reset";
+    check(
+        json!({ "operation": "notes.creat", "fault": reset }),
+        "no operation `notes.creat` is known; did you mean `notes.create`?",
+    );
+    check(json!({ "operation": "chat.*", "fault": reset }), "no operation `chat.*` is known");
+    check(
+        json!({ "service": "nope", "fault": reset }),
+        "no service `nope` is part of this universe",
+    );
+}

@@ -68,6 +68,14 @@ impl Whole {
         Self::with(status, value, Vec::new())
     }
 
+    /// What `refused` returned: what is no response has the refusal's status.
+    pub(crate) fn refusing(status: u16, value: Value<'_>) -> starlark::Result<Self> {
+        match Whole::from_value(value) {
+            Some(whole) => Ok(whole.clone()),
+            None => Self::with(status, value, Vec::new()),
+        }
+    }
+
     fn with(
         status: u16,
         body: Value<'_>,

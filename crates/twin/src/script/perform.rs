@@ -334,7 +334,7 @@ impl<'v> Scene<'_, 'v, '_, '_> {
             ("more", alloc_json(Arc::new(more), heap)),
         ]));
         let value = self.call("refused", &[self.value, shown]).map_err(failed)?;
-        Whole::of(value).map_err(|cause| ScriptError(format!("{cause:?}")))
+        Whole::refusing(status, value).map_err(|cause| ScriptError(format!("{cause:?}")))
     }
 
     fn response(&mut self, whole: Whole, exchange: &mut Exchange) -> Response {

@@ -101,7 +101,9 @@ impl Incoming {
         }
         let kind = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
         let kind_only = kind.split(';').next().unwrap_or_default().trim();
-        if kind_only == "application/x-www-form-urlencoded" {
+        let form = kind_only == "application/x-www-form-urlencoded";
+        // `curl -d '{…}'` says that it sends a form.
+        if form && !matches!(self.body.first(), Some(b'{' | b'[')) {
             self.sent = Some(Arc::new(Json::Object(fields(&self.body))));
         } else if kind_only == "multipart/form-data" {
             self.multipart();

@@ -142,8 +142,14 @@ fn serve(globals: &Globals, suite: &Suite, canned: Option<Canned>) -> Result<Ser
     let universe: Universe = seed.universe(&packs, 1).map_err(|error| Failure::of(&error))?;
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let listeners = vec![(suite.service.to_owned(), listener)];
-    let options =
-        Options { listeners, clock: Clock::Flowing, dial: Arc::new(Loopback), proxy: None, canned };
+    let options = Options {
+        listeners,
+        clock: Clock::Flowing,
+        dial: Arc::new(Loopback),
+        proxy: None,
+        canned,
+        control: true,
+    };
     Served::start(universe, options).map_err(|error| Failure::of(&error))
 }
 

@@ -67,7 +67,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         None => None,
     };
     let cancel = stop::on_signal();
-    let options = Options { listeners, clock, dial: Arc::new(Loopback), proxy, canned: None };
+    let options =
+        Options { listeners, clock, dial: Arc::new(Loopback), proxy, canned: None, control: true };
     let served = Served::start(universe, options).map_err(|error| Failure::of(&error))?;
     for (service, address) in served.addresses() {
         if globals.json {
@@ -176,9 +177,16 @@ fn trust(proxy: &Proxy, directory: &Path) -> Result<String, Failure> {
         "# real hostnames over TLS: give the program under test these variables".to_owned(),
         format!("export HTTPS_PROXY=http://{address} HTTP_PROXY=http://{address}"),
         format!("export https_proxy=http://{address} http_proxy=http://{address}"),
+        "export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost".to_owned(),
         "export NODE_USE_ENV_PROXY=1".to_owned(),
     ];
-    let trusted = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
+    let trusted = [
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "GIT_SSL_CAINFO",
+        "NODE_EXTRA_CA_CERTS",
+    ];
     let variables = trusted.map(|name| format!("{name}={path}"));
     lines.push(format!("export {}", variables.join(" ")));
     let host = address.ip();
