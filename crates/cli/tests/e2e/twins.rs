@@ -121,7 +121,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         (&["import", "--service", "slack", "bad.har"], 2, "`/request/method` is missing"),
         (&["import", "--service", "slack", "none"], 2, "none"),
         (&["score", "nothing"], 2, "no suite for `nothing`"),
-        (&["record", "slack.com"], 3, "https://slack.com"),
+        (&["record", "slack.com", "--port", "0"], 3, "https://slack.com"),
     ] {
         let (found, _, told) = twin(at, args);
         assert_eq!(found, code, "{args:?}: {told}");
