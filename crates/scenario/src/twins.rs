@@ -228,7 +228,7 @@ fn now() -> Timestamp {
 }
 
 fn is_no_function(error: &UniverseError) -> bool {
-    matches!(error, UniverseError::Seed { source: PackError::NoFunction(_), .. })
+    matches!(error, UniverseError::Call { source: PackError::NoFunction(_), .. })
 }
 
 /// A cell as a pack gets it: lists, objects, `true` and `false` as such, all else as text.

@@ -158,6 +158,8 @@ impl Shared {
         let mut universe = self.universe();
         let now = universe.now();
         *universe = to;
+        // Nobody carries any more what was under way when the snapshot was taken.
+        universe.lose_under_way();
         // Real time cannot be wound back: a flowing clock goes on showing it.
         if self.flow().clock() == Clock::Flowing {
             universe.advance_to(now);

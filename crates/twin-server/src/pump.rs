@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use base::Timestamp;
 use twin::Universe;
+use twin::delivery::Delivery;
 
 use crate::{Clock, Shared, deliver};
 
@@ -53,6 +54,26 @@ impl Flow {
 /// The shortest sleep: a timer that is due now is due in the next round.
 const NAP: Duration = Duration::from_millis(1);
 
+/// Webhooks of one moment that are carried at once, where real time decides the order anyway.
+const LANES_MAX: usize = 32;
+
+/// What falls due together, each lane to be carried one after the other. Under a logical clock there is one
+/// lane: the order of its reports is the same in every play.
+fn lanes(due: Vec<Delivery>, clock: Clock) -> Vec<Vec<Delivery>> {
+    let count = match clock {
+        Clock::Logical => 1,
+        Clock::Flowing => LANES_MAX,
+    };
+    let mut lanes: Vec<Vec<Delivery>> = Vec::new();
+    for (index, delivery) in due.into_iter().enumerate() {
+        match lanes.get_mut(index % count) {
+            Some(lane) => lane.push(delivery),
+            None => lanes.push(vec![delivery]),
+        }
+    }
+    lanes
+}
+
 /// Sends what falls due, for as long as the server lives.
 pub(crate) async fn pump(shared: Arc<Shared>) {
     loop {
@@ -60,8 +81,14 @@ pub(crate) async fn pump(shared: Arc<Shared>) {
             let mut universe = shared.universe();
             (shared.take_due(&mut universe), universe.next_timer())
         };
-        for delivery in due {
-            tokio::task::spawn_local(deliver::deliver(shared.clone(), delivery, wind));
+        let clock = shared.flow().clock();
+        for lane in lanes(due, clock) {
+            let shared = shared.clone();
+            tokio::task::spawn_local(async move {
+                for delivery in lane {
+                    deliver::deliver(shared.clone(), delivery, wind).await;
+                }
+            });
         }
         let wait = next.and_then(|next| shared.flow().until(next));
         match wait {

@@ -104,6 +104,8 @@ pub enum UniverseError {
     TooManyFaults { count: usize },
     #[error("the {service} twin could not take its seed")]
     Seed { service: String, source: PackError },
+    #[error("the {service} twin could not do `{function}`")]
+    Call { service: String, function: String, source: PackError },
 }
 
 impl Universe {
@@ -485,7 +487,10 @@ impl Universe {
         data: Value,
     ) -> Result<Value, UniverseError> {
         let index = self.twin(service)?;
-        let failed = |source| UniverseError::Seed { service: service.to_owned(), source };
+        let failed = |source| {
+            let (service, function) = (service.to_owned(), function.to_owned());
+            UniverseError::Call { service, function, source }
+        };
         let (twin, now) = (&self.twins[index], self.clock);
         let mut work = Work::new(twin, self.named);
         let value = twin.pack.call(twin, index, &mut work, now, function, data).map_err(failed)?;

@@ -1,5 +1,6 @@
 //! `dark scenario run|steps`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -147,11 +148,31 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     };
     let used = Used::now().since(&before);
     report(globals, wanted, &trajectories);
+    if !globals.json {
+        steady_failures(&trajectories).iter().for_each(|line| println!("{line}"));
+    }
     if wanted.time && !globals.json {
         used.print(trajectories.len(), started.elapsed().as_secs_f64());
     }
     let all = trajectories.iter().filter(|one| one.played.is_satisfied()).count();
     Ok(if all == trajectories.len() { Answer::Fine } else { Answer::Wanting })
+}
+
+/// Scenarios that failed whenever they were played: no share of the others makes up for one.
+fn steady_failures(trajectories: &[Trajectory]) -> Vec<String> {
+    let mut plays: BTreeMap<String, (usize, usize, String)> = BTreeMap::new();
+    for one in trajectories {
+        let tags: Vec<String> = one.requirements.iter().map(ToString::to_string).collect();
+        let entry = plays.entry(one.scenario.to_string()).or_insert((0, 0, tags.join(", ")));
+        entry.0 += usize::from(matches!(one.played, Played::Failed(_)));
+        entry.1 += 1;
+    }
+    let steady = plays.iter().filter(|(_, (failed, all, _))| failed == all);
+    steady
+        .map(|(scenario, (failed, _, tags))| {
+            format!("{scenario} ({tags}) failed in each of its {failed} plays: that is no chance")
+        })
+        .collect()
 }
 
 fn told(decision: Option<Decision>, test: &Sequential, plays: usize) -> String {
