@@ -9,9 +9,15 @@ use std::sync::Arc;
 use base::Diagnostic;
 use intent::Interface;
 use scenario::Packs;
-use twin::Pack;
+use twin::{Pack, PackError};
 
 use crate::intents::IntentError;
+
+/// Where a factory keeps twins of its own services.
+pub const TWINS: &str = "twins";
+
+/// Files of one pack's folder that are looked at.
+const FILES_MAX: usize = 200;
 
 /// The packs of the services that the interface declares; `root` is the factory's.
 ///
@@ -20,34 +26,50 @@ use crate::intents::IntentError;
 pub fn packs(interface: &Interface, root: Option<&Path>) -> Result<Packs, IntentError> {
     let mut own = BTreeMap::new();
     for name in interface.twins.keys() {
-        let folder =
-            root.map(|root| root.join("twins").join(name)).filter(|folder| folder.is_dir());
+        let folder = root.map(|root| root.join(TWINS).join(name)).filter(|folder| folder.is_dir());
         if let Some(folder) = folder {
-            own.insert(name.clone(), Arc::new(read(name, &folder)?));
+            own.insert(name.clone(), read(name, &folder)?);
         }
     }
     Packs::of(interface, &own).map_err(|error| malformed(base::chain(&error)))
 }
 
-fn read(name: &str, folder: &Path) -> Result<Pack, IntentError> {
+fn read(name: &str, folder: &Path) -> Result<Arc<Pack>, IntentError> {
+    let pack = read_pack(folder)?;
+    if pack.service() == name {
+        return Ok(pack);
+    }
+    let (folder, service) = (folder.display(), pack.service());
+    Err(malformed(format!("{folder}: the pack is of `{service}`, and the folder of `{name}`")))
+}
+
+/// Reads the pack in a folder.
+///
+/// # Errors
+/// Files that cannot be read, and every mistake in them, with its place.
+pub fn read_pack(folder: &Path) -> Result<Arc<Pack>, IntentError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| IntentError::Unreadable { path, source }
     };
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
+    for entry in fs::read_dir(folder).map_err(unreadable(folder))?.take(FILES_MAX) {
         let path = entry.map_err(unreadable(folder))?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if file == "pack.toml" || file.ends_with(".star") {
             files.insert(file, fs::read_to_string(&path).map_err(unreadable(&path))?);
         }
     }
-    let wrong = |why: String| malformed(format!("{}: {why}", folder.display()));
-    let pack = Pack::read(&files).map_err(|error| wrong(base::chain(&error)))?;
-    if pack.service() == name {
-        return Ok(pack);
-    }
-    Err(wrong(format!("the pack is of `{}`, and the folder of `{name}`", pack.service())))
+    Pack::read(&files).map(Arc::new).map_err(|error| match error {
+        PackError::Mistakes(mut found) => {
+            // Where in the pack is known; where the pack is, the reader wants to know too.
+            for place in found.iter_mut().filter_map(|one| one.place.as_mut()) {
+                place.file = folder.join(&place.file).display().to_string();
+            }
+            IntentError::Malformed(found)
+        }
+        error => malformed(format!("{}: {}", folder.display(), base::chain(&error))),
+    })
 }
 
 fn malformed(message: String) -> IntentError {

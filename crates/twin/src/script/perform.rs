@@ -29,7 +29,7 @@ use crate::fault::Effect;
 use crate::journal::Exchange;
 use crate::pack::{Operation, Pack, PackError};
 use crate::universe::{Opened, Twin};
-use crate::{Request, Response, Scheme};
+use crate::{Request, Response, Scheme, State};
 
 /// How a request ended.
 pub(crate) enum Answer {
@@ -74,7 +74,7 @@ pub(crate) fn perform(
     exchange.request = incoming.body.clone();
     exchange.covered = operation.is_some();
     let shown = operation.map(|operation| operation.shown.clone());
-    let before = work.clone();
+    let before = work.state.clone();
     with_frame(twin, index, work, now, |eval, frame| {
         let base = base_of(twin, &incoming);
         let req = Req::new(incoming, base, shown);
@@ -272,13 +272,13 @@ impl<'v> Scene<'_, 'v, '_, '_> {
         &mut self,
         ended: Ended<'v>,
         frame: &Frame<'_>,
-        before: Work,
+        before: State,
         exchange: &mut Exchange,
     ) -> Answer {
         let undo = |frame: &Frame<'_>| {
             let mut work = frame.work.borrow_mut();
             // Draws, numbers and buckets are used up even so: what comes next must not repeat them.
-            work.state = before.state.clone();
+            work.state = before.clone();
             work.wishes.clear();
         };
         let mut whole = match ended {
@@ -531,7 +531,7 @@ pub(crate) fn open_socket(
 ) -> (Result<Opened, Response>, Work) {
     let incoming = Incoming::read(&twin.pack, request);
     let mut exchange = Exchange::new(twin.pack.service(), now, "socket");
-    let before = work.clone();
+    let before = work.state.clone();
     let Framed(opened, work) = with_frame(twin, index, work, now, |eval, frame| {
         let base = base_of(twin, &incoming);
         let req = Req::new(incoming, base, None);

@@ -8,7 +8,7 @@ use fidelity::replay::{Compared, Verdict, replay, weigh};
 use fidelity::{Cassette, Tally};
 use indicatif::ProgressBar;
 
-use super::{pack, read_pack};
+use super::pack;
 use crate::Globals;
 use crate::commands::print_json;
 use crate::failure::{Answer, Failure};
@@ -34,7 +34,7 @@ const DEPTH_MAX: usize = 16;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let pack = match (&args.pack, &args.service) {
-        (Some(folder), _) => read_pack(folder)?,
+        (Some(folder), _) => factory::read_pack(folder)?,
         (None, service) => pack(globals, service.as_deref().unwrap_or_default())?,
     };
     let mut files = Vec::new();

@@ -2,7 +2,7 @@
 
 use twin::Pack;
 
-use super::{own_packs, read_pack};
+use super::own_packs;
 use crate::Globals;
 use crate::commands::print_json;
 use crate::failure::{Answer, Failure};
@@ -10,7 +10,7 @@ use crate::failure::{Answer, Failure};
 pub(super) fn run(globals: &Globals) -> Result<Answer, Failure> {
     let mut packs = Vec::new();
     for folder in own_packs(globals) {
-        packs.push((read_pack(&folder)?, folder.display().to_string()));
+        packs.push((factory::read_pack(&folder)?, folder.display().to_string()));
     }
     for name in Pack::builtin_names() {
         let pack = Pack::builtin(name).map_err(|error| Failure::of(&error))?;

@@ -7,7 +7,6 @@ mod record;
 mod score;
 mod serve;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,16 +57,12 @@ fn cache_dir(named: Option<&Path>) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::environment("set HOME, or name a directory by --cache"))
 }
 
-/// Where a factory keeps twins of its own services.
-const TWINS: &str = "twins";
-
-/// Files of one pack's folder that are read.
-const FILES_MAX: usize = 200;
-
 /// The folders of this factory's own packs; none outside a factory.
 fn own_packs(globals: &Globals) -> Vec<PathBuf> {
     let Ok(factory) = Factory::open_read_only(&globals.start) else { return Vec::new() };
-    let Ok(entries) = fs::read_dir(factory.layout.root().join(TWINS)) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(factory.layout.root().join(factory::TWINS)) else {
+        return Vec::new();
+    };
     let folders = entries.flatten().map(|entry| entry.path());
     let mut folders: Vec<PathBuf> =
         folders.filter(|folder| folder.join("pack.toml").is_file()).collect();
@@ -80,34 +75,7 @@ fn pack(globals: &Globals, service: &str) -> Result<Arc<Pack>, Failure> {
     let own = own_packs(globals);
     let found = own.iter().find(|folder| folder.file_name().is_some_and(|name| name == service));
     match found {
-        Some(folder) => read_pack(folder),
+        Some(folder) => Ok(factory::read_pack(folder)?),
         None => Pack::builtin(service).map_err(|error| Failure::usage(base::chain(&error))),
     }
-}
-
-/// Reads the pack in a folder.
-fn read_pack(folder: &Path) -> Result<Arc<Pack>, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::environment(format!("failed to read the pack {}: {error}", folder.display()))
-    };
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(failed)?.take(FILES_MAX) {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name == "pack.toml" || name.ends_with(".star") {
-            files.insert(name, fs::read_to_string(&path).map_err(failed)?);
-        }
-    }
-    Pack::read(&files).map(Arc::new).map_err(|error| match error {
-        twin::PackError::Mistakes(mut found) => {
-            // Where in the pack is known; where the pack is, the reader wants to know too.
-            for one in &mut found {
-                if let Some(place) = &mut one.place {
-                    place.file = folder.join(&place.file).display().to_string();
-                }
-            }
-            Failure::wanting(&found)
-        }
-        error => Failure::of(&error),
-    })
 }

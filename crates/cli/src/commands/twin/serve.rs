@@ -9,7 +9,7 @@ use std::time::Duration;
 use twin::{Pack, Universe};
 use twin_server::{Authority, Clock, Loopback, Options, Proxy, Served};
 
-use super::{pack, read_pack};
+use super::pack;
 use crate::Globals;
 use crate::commands::print_json;
 use crate::failure::{Answer, Failure};
@@ -113,7 +113,7 @@ fn chosen(globals: &Globals, args: &Args) -> Result<Vec<Arc<Pack>>, Failure> {
         packs.push(pack(globals, name)?);
     }
     for folder in &args.packs {
-        packs.push(read_pack(folder)?);
+        packs.push(factory::read_pack(folder)?);
     }
     for (index, one) in packs.iter().enumerate() {
         if packs[..index].iter().any(|other| other.service() == one.service()) {
@@ -142,15 +142,9 @@ fn begin(
     };
     // Receivers compare the time of a signature with their own.
     if clock == Clock::Flowing {
-        read.now.get_or_insert_with(now);
+        read.now.get_or_insert_with(runner::now);
     }
     read.universe(packs, number).map_err(|error| Failure::of(&error))
-}
-
-/// The time outside.
-fn now() -> base::Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    base::Timestamp(since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0)))
 }
 
 fn listen(port: u16) -> Result<TcpListener, Failure> {
