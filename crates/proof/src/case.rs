@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::gate::{GateEvidence, Proof, RequirementProof};
+use crate::scenarios::{Because, Stopping};
 use crate::strength::Fate;
 
 /// What the case says beyond the proof.
@@ -260,6 +261,7 @@ fn limits(out: &mut String, proof: &Proof, intent: &Intent) {
             counted(usize::try_from(by_scenario.n).unwrap_or(usize::MAX), "scenario"),
             by_scenario.lower * 100.0
         );
+        played.stopping.iter().for_each(|stopping| stopped(out, stopping, played.wanted));
     }
     let unproven = proof.requirements.iter().filter(|shown| shown.scenarios.is_empty());
     for shown in unproven {
@@ -273,6 +275,25 @@ fn limits(out: &mut String, proof: &Proof, intent: &Intent) {
     line!(out, "* Inputs unlike those of the scenarios; other machines, versions and loads.");
     line!(out, "* That the scenarios say what people want: whoever signed them answers for that.");
     line!(out, "* That the sandbox held, beyond its self-test on this machine.\n");
+}
+
+fn stopped(out: &mut String, stopping: &Stopping, wanted: f64) {
+    let Stopping { rounds, planned, error, chance, because } = stopping;
+    let of = format!("after {} of {planned}", counted(*rounds, "round"));
+    match because {
+        Because::Failed => line!(
+            out,
+            "* Playing stopped {of}, with a failure: whether more seeds fail was not asked."
+        ),
+        Because::Reached => line!(
+            out,
+            "* Playing stopped {of}: a product that satisfies less than {wanted} gets so far in {:.1}% \
+             of cases at the most (allowed: {:.0}%).",
+            chance * 100.0,
+            error * 100.0
+        ),
+        Because::Spent => line!(out, "* Playing stopped {of}: there were no more seeds."),
+    }
 }
 
 fn verify(out: &mut String, proof: &Proof, facts: &CaseFacts<'_>) {
@@ -322,6 +343,7 @@ fn structured(proof: &Proof, facts: &CaseFacts<'_>) -> Value {
         "requirements": proof.requirements,
         "gates": verdicts,
         "satisfaction": proof.scenarios().map(|played| &played.satisfaction),
+        "stopping": proof.scenarios().and_then(|played| played.stopping),
         "strength": proof.strength().map(strength_numbers),
         "changed": changed(proof),
         "evidence": proof.evidence,

@@ -20,7 +20,7 @@ pub use export::{Entry, EntryKind, Export, ExportError};
 pub use gate::{Gate, GateEvidence, GateProgress, ProgressEvent, Proof, RequirementProof, Verdict};
 pub use integrity::{IntegrityEvidence, Violation};
 pub use prove::{ProofError, ProveInput, ProveSettings, prove};
-pub use scenarios::ScenarioEvidence;
+pub use scenarios::{Because, ScenarioEvidence, Stopping};
 pub use strength::{CAUGHT_SHARE_MIN, Fate, StrengthEvidence, TriedMutant};
 pub use workshop::{CommandRun, Workshop};
 pub use write_set::in_write_set;

@@ -1,11 +1,23 @@
-//! The gate of held-out scenarios: every one, with every seed.
+//! The gate of held-out scenarios: every one, with seed after seed, until that is decided.
+//!
+//! One failure decides against a build. Without any, enough has been played when satisfaction's lower
+//! bound reaches what the intent wants *and* a product that satisfies less would have got so far with a
+//! chance of [`DECISION_ERROR`] at the most. Since a failure at any look ends everything, only one look
+//! can ever accept, and looking before it costs nothing of the error: see `docs/intent-format.md`.
 
 use base::ScenarioId;
-use scenario::{CONFIDENCE, Flake, Played, Player, SatisfactionReport, Trajectory, flakes};
+use scenario::{
+    CONFIDENCE, DECISION_ERROR, Flake, Played, Player, SatisfactionReport, Sequential, Trajectory,
+    flakes,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::gate::GateEvidence;
 use crate::prove::{Advance, Bench, Finding, ProofError};
+
+/// Rounds that are played in any case, of those that were planned: fewer would not vary the
+/// circumstances (time zones, hash seeds, …) on which no program may depend.
+const ROUNDS_MIN: usize = 3;
 
 /// What was played. Held out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +28,35 @@ pub struct ScenarioEvidence {
     pub wanted: f64,
     /// Scenarios that failed with some seeds only.
     pub flakes: Vec<Flake>,
+    /// How long was played, and why no longer. Proofs of before played everything, and do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Stopping>,
+}
+
+/// When playing stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// Rounds that were played, each of one seed over all scenarios.
+    pub rounds: usize,
+    /// Rounds that there were seeds for.
+    pub planned: usize,
+    /// The most that accepting a product may be likely that satisfies less than is wanted.
+    pub error: f64,
+    /// How likely it is after so many plays.
+    pub chance: f64,
+    pub because: Because,
+}
+
+/// Why no more was played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Because {
+    /// A play failed, which no other makes up for.
+    Failed,
+    /// What is wanted is reached, at the stated error.
+    Reached,
+    /// No seed is left.
+    Spent,
 }
 
 pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Finding, ProofError> {
@@ -28,19 +69,51 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
         packs: input.packs,
         settings: &input.settings.play,
     };
-    let total = input.scenarios.len() * input.settings.seeds.len();
+    let (scenarios, planned) = (input.scenarios.len(), input.settings.seeds.len());
+    let least = scenarios * ROUNDS_MIN.min(planned);
+    let wanted = input.intent.satisfaction;
+    let mut decided = None;
+    let mut look = |played: &[Trajectory]| {
+        decided = because(played, wanted, least);
+        decided.is_some()
+    };
     let mut done = 0;
-    let trajectories = player.play_all(input.scenarios, &input.settings.seeds, &mut |_| {
+    let mut progress = |_: &Trajectory| {
         done += 1;
-        advance(done, total);
-    });
+        advance(done, scenarios * planned);
+    };
+    let seeds = &input.settings.seeds;
+    let trajectories = player.play_rounds(input.scenarios, seeds, &mut look, &mut progress);
     if bench.workshop.cancel.is_pulled() {
         return Err(ProofError::Cancelled);
     }
     if let Some((id, reason)) = trajectories.iter().find_map(undecided) {
         return Err(ProofError::Undecided { scenario: id.to_string(), reason: reason.clone() });
     }
-    Ok(judge(trajectories, input.intent.satisfaction))
+    let stopping = Stopping {
+        rounds: trajectories.len() / scenarios.max(1),
+        planned,
+        error: DECISION_ERROR,
+        chance: test(wanted).flawless_chance(trajectories.len() as u64),
+        because: decided.unwrap_or(Because::Spent),
+    };
+    Ok(judge(trajectories, wanted, stopping))
+}
+
+fn test(wanted: f64) -> Sequential {
+    Sequential { wanted, error: DECISION_ERROR }
+}
+
+/// Why to stop after these plays, if there is a reason. What could not be decided is one: it is the end
+/// of the proof.
+fn because(played: &[Trajectory], wanted: f64, least: usize) -> Option<Because> {
+    let plays = played.len() as u64;
+    if played.iter().any(|one| !one.played.is_satisfied()) {
+        return Some(Because::Failed);
+    }
+    let bound = SatisfactionReport::of(played, CONFIDENCE).overall.lower;
+    let enough = played.len() >= least && bound >= wanted;
+    (enough && plays >= test(wanted).flawless_needed()).then_some(Because::Reached)
 }
 
 fn undecided(trajectory: &Trajectory) -> Option<(&ScenarioId, &String)> {
@@ -51,12 +124,12 @@ fn undecided(trajectory: &Trajectory) -> Option<(&ScenarioId, &String)> {
 }
 
 /// Any failed trajectory fails the gate: satisfaction says how much was shown, and excuses nothing.
-fn judge(trajectories: Vec<Trajectory>, wanted: f64) -> Finding {
+fn judge(trajectories: Vec<Trajectory>, wanted: f64, stopping: Stopping) -> Finding {
     let satisfaction = SatisfactionReport::of(&trajectories, CONFIDENCE);
     let flakes = flakes(&trajectories);
     let overall = satisfaction.overall;
     let failed = overall.n - overall.satisfied;
-    let reached = overall.lower >= wanted;
+    let reached = overall.lower >= wanted && stopping.chance <= stopping.error;
     let mut summary = match (failed, reached) {
         (0, true) => format!("all {} plays satisfied: {overall}", overall.n),
         (0, false) => format!(
@@ -65,6 +138,10 @@ fn judge(trajectories: Vec<Trajectory>, wanted: f64) -> Finding {
         ),
         _ => format!("{failed} of {} plays failed: {overall}", overall.n),
     };
+    let Stopping { rounds, planned, .. } = stopping;
+    if failed > 0 && rounds < planned {
+        summary.push_str(&format!("; stopped after {rounds} of {planned} rounds"));
+    }
     if !flakes.is_empty() {
         summary.push_str(&format!("; {} of the scenarios fail with some seeds only", flakes.len()));
     }
@@ -78,6 +155,7 @@ fn judge(trajectories: Vec<Trajectory>, wanted: f64) -> Finding {
             satisfaction,
             wanted,
             flakes,
+            stopping: Some(stopping),
         }),
     }
 }
@@ -106,14 +184,21 @@ mod tests {
             .collect()
     }
 
+    fn found(trajectories: Vec<Trajectory>, wanted: f64) -> Finding {
+        let chance = test(wanted).flawless_chance(trajectories.len() as u64);
+        let (error, because) = (DECISION_ERROR, Because::Spent);
+        let stopping = Stopping { rounds: 1, planned: 3, error, chance, because };
+        judge(trajectories, wanted, stopping)
+    }
+
     #[test]
     fn one_failure_fails_whatever_the_interval_says() {
-        let found = judge(trajectories(100, &[7]), 0.5);
+        let found = found(trajectories(100, &[7]), 0.5);
         assert!(!found.passed);
-        assert!(
-            found.summary.contains("1 of the scenarios fail with some seeds only"),
-            "{}",
-            found.summary
+        assert_eq!(
+            found.summary,
+            "1 of 100 plays failed: 99/100 = 0.990 [0.946, 0.998]; stopped after 1 of 3 rounds; \
+             1 of the scenarios fail with some seeds only"
         );
         assert!(!found.summary.contains("HELD OUT"));
         assert_eq!(found.disclosures.len(), 1);
@@ -121,8 +206,29 @@ mod tests {
 
     #[test]
     fn too_few_plays_show_too_little() {
-        let found = judge(trajectories(10, &[]), 0.9);
-        assert!(!found.passed && found.disclosures.is_empty());
-        assert!(judge(trajectories(35, &[]), 0.9).passed);
+        let few = found(trajectories(10, &[]), 0.9);
+        assert!(!few.passed && few.disclosures.is_empty());
+        assert!(found(trajectories(35, &[]), 0.9).passed);
+    }
+
+    #[test]
+    fn playing_stops_at_a_failure_or_when_bound_error_and_rounds_are_reached() {
+        let why = |n, fails: &[u64], wanted, least| because(&trajectories(n, fails), wanted, least);
+        assert_eq!(why(2, &[1], 0.9, 99), Some(Because::Failed));
+        // Wilson's lower bound reaches 0.9 with 35 plays, 0.5 with 4; 0.5 to the power of 4 is above 5%.
+        assert_eq!((why(34, &[], 0.9, 1), why(35, &[], 0.9, 1)), (None, Some(Because::Reached)));
+        assert_eq!((why(4, &[], 0.5, 1), why(5, &[], 0.5, 1)), (None, Some(Because::Reached)));
+        assert_eq!(why(35, &[], 0.9, 36), None, "circumstances have not been varied enough");
+    }
+
+    #[test]
+    fn whenever_playing_stops_as_reached_the_report_says_so_too() {
+        for wanted in [0.5, 0.7, 0.8, 0.9, 0.95, 0.99] {
+            let reached = |n: &u64| because(&trajectories(*n, &[]), wanted, 1).is_some();
+            let plays = (1..1000).find(reached).unwrap();
+            let found = found(trajectories(plays, &[]), wanted);
+            let GateEvidence::Scenarios(evidence) = &found.evidence else { panic!() };
+            assert!(found.passed && evidence.satisfaction.overall.lower >= wanted, "{wanted}");
+        }
     }
 }

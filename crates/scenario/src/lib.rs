@@ -29,7 +29,7 @@ pub use play::{Failure, Played, World, WorldError, play, play_watched};
 pub use player::{PlaySettings, Player, Watched, side_by_side};
 pub use sabotage::{MUTANTS_MAX, Mutant, mutants};
 pub use satisfaction::{CONFIDENCE, Satisfaction, SatisfactionReport, seeds_for};
-pub use sequential::{Decision, LOOKS, Sequential};
+pub use sequential::{DECISION_ERROR, Decision, LOOKS, Sequential};
 pub use services::{Ending, Mishap, Services};
 pub use strength::{Judged, Strength, Weakness, strength};
 pub use trajectory::{Flake, Trajectory, disclosures, flakes};

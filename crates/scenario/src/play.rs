@@ -109,6 +109,11 @@ impl Played {
     pub fn is_satisfied(&self) -> bool {
         matches!(self, Self::Satisfied)
     }
+
+    /// What is said of a play that was broken off from outside.
+    pub(crate) fn cancelled() -> Self {
+        Self::Undecided { reason: base::chain(&WorldError::Cancelled) }
+    }
 }
 
 /// The first step that did not hold. `expected` and `actual` quote the scenario: they are held out

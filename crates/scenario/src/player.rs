@@ -91,6 +91,8 @@ impl<'a> Player<'a> {
 
     /// Plays every scenario with one seed after the other, from `first`, until `test` decides or has
     /// looked for the last time; the trajectories in the order of [`Player::play_all`].
+    ///
+    /// Once the cord is pulled, nothing is decided, and plays that it broke off are left out.
     pub fn play_until(
         &self,
         scenarios: &[Scenario],
@@ -98,24 +100,46 @@ impl<'a> Player<'a> {
         test: &Sequential,
         progress: &mut dyn FnMut(&Trajectory),
     ) -> (Vec<Trajectory>, Option<Decision>) {
-        let mut played: Vec<Trajectory> = Vec::new();
+        let seeds: Vec<u64> = (0..1 << (LOOKS - 1)).map(|n| first.wrapping_add(n)).collect();
         let mut decision = None;
-        for look in 0..LOOKS {
-            // One round, then as many as there were before.
-            let (begin, end) = if look == 0 { (0, 1) } else { (1 << (look - 1), 1 << look) };
-            let seeds: Vec<u64> = (begin..end).map(|n: u64| first.wrapping_add(n)).collect();
-            played.extend(self.play_all(scenarios, &seeds, progress));
+        let mut look = |played: &[Trajectory]| {
             let satisfied = played.iter().filter(|one| one.played.is_satisfied()).count();
             decision = test.decide(satisfied as u64, played.len() as u64);
-            if decision.is_some() || self.cancel.is_pulled() {
+            decision.is_some()
+        };
+        let mut played = self.play_rounds(scenarios, &seeds, &mut look, progress);
+        if self.cancel.is_pulled() {
+            played.retain(|one| !one.was_cancelled());
+            decision = None;
+        }
+        (played, decision)
+    }
+
+    /// Plays every scenario in rounds, each with one of `seeds`: one round, and then as many as there
+    /// were before. After each time `enough` looks at all that was played, and says whether to stop.
+    /// The trajectories are in the order of [`Player::play_all`].
+    pub fn play_rounds(
+        &self,
+        scenarios: &[Scenario],
+        seeds: &[u64],
+        enough: &mut dyn FnMut(&[Trajectory]) -> bool,
+        progress: &mut dyn FnMut(&Trajectory),
+    ) -> Vec<Trajectory> {
+        let mut played: Vec<Trajectory> = Vec::new();
+        let mut rounds = 0;
+        while rounds < seeds.len() {
+            let end = (rounds * 2).clamp(1, seeds.len());
+            played.extend(self.play_all(scenarios, &seeds[rounds..end], progress));
+            rounds = end;
+            if self.cancel.is_pulled() || enough(&played) {
                 break;
             }
         }
         played.sort_by_key(|one| {
             let at = scenarios.iter().position(|scenario| scenario.id == one.scenario);
-            (at, one.seed.wrapping_sub(first))
+            (at, seeds.iter().position(|seed| *seed == one.seed))
         });
-        (played, decision)
+        played
     }
 
     /// Plays one scenario with one seed.
@@ -141,14 +165,14 @@ impl<'a> Player<'a> {
             }
         };
         let started = Instant::now();
-        let played = if self.cancel.is_pulled() {
-            Played::Undecided { reason: base::chain(&WorldError::Cancelled) }
-        } else {
-            match self.world(seed) {
-                Ok(mut world) => play_watched(kinds(scenario), &mut world, &mut look),
-                Err(error) => Played::Undecided { reason: base::chain(&error) },
-            }
+        let mut play = || match self.world(seed) {
+            Ok(mut world) => play_watched(kinds(scenario), &mut world, &mut look),
+            Err(error) => Played::Undecided { reason: base::chain(&error) },
         };
+        // Whatever it seems to have come to: what pulled the cord may have ended the program too.
+        let whole = |played: &Played| !self.cancel.is_pulled() || played.is_satisfied();
+        let played = (!self.cancel.is_pulled()).then(&mut play).filter(whole);
+        let played = played.unwrap_or_else(Played::cancelled);
         Trajectory {
             scenario: scenario.id.clone(),
             requirements: scenario.requirements.clone(),

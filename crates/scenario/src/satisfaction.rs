@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base::RequirementId;
 use serde::{Deserialize, Serialize};
 
-use crate::Trajectory;
+use crate::{DECISION_ERROR, Sequential, Trajectory};
 
 /// The confidence at which satisfaction is told everywhere.
 pub const CONFIDENCE: f64 = 0.95;
@@ -72,10 +72,12 @@ impl std::fmt::Display for Satisfaction {
 /// nothing, and each costs a process.
 const SEEDS_MAX: u64 = 64;
 
-/// Seeds `first, first + 1, …`: at least `least`, and as many as `scenarios` need for a lower bound of
-/// `bound` when all are satisfied; at most 64.
+/// Seeds `first, first + 1, …`: at least `least`, and as many as `scenarios` need when all are satisfied,
+/// for a lower bound of `bound` and for an error of [`DECISION_ERROR`]; at most 64.
 pub fn seeds_for(scenarios: usize, bound: f64, first: u64, least: usize) -> Vec<u64> {
-    let needed = Satisfaction::plays_needed(bound, CONFIDENCE).div_ceil(scenarios.max(1) as u64);
+    let test = Sequential { wanted: bound, error: DECISION_ERROR };
+    let plays = Satisfaction::plays_needed(bound, CONFIDENCE).max(test.flawless_needed());
+    let needed = plays.div_ceil(scenarios.max(1) as u64);
     let count = needed.max(least as u64).clamp(1, SEEDS_MAX);
     (0..count).map(|n| first.wrapping_add(n)).collect()
 }
@@ -203,7 +205,7 @@ mod tests {
         assert_eq!(seeds_for(20, 0.9, 7, 3), [7, 8, 9]);
         assert_eq!(seeds_for(5, 0.9, 0, 3).len(), 7);
         assert_eq!(seeds_for(1, 0.999, 0, 1).len(), 64);
-        assert_eq!(seeds_for(0, 0.5, 0, 0).len(), 4);
+        assert_eq!(seeds_for(0, 0.5, 0, 0).len(), 5);
     }
 
     proptest! {

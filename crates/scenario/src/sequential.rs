@@ -9,6 +9,9 @@
 /// Looks in all, and so rounds: 2⁶ = 64.
 pub const LOOKS: u32 = 7;
 
+/// How often a decision to stop playing may be wrong, wherever nothing else is asked for.
+pub const DECISION_ERROR: f64 = 0.05;
+
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sequential {
@@ -43,6 +46,25 @@ impl Sequential {
         } else {
             None
         }
+    }
+
+    /// How many plays, all satisfied, are enough where one failure ends everything, as in a proof.
+    ///
+    /// There the looks need not share the error: whatever is looked at in between, only the look that
+    /// comes after this many plays without a failure can accept, and a product that satisfies less
+    /// than is wanted gets there with a chance of at most `wanted` to the power of the plays.
+    pub fn flawless_needed(&self) -> u64 {
+        let estimate = (self.error.ln() / self.wanted.ln()).floor() as u64;
+        // The estimate is exact but for rounding: settle it by asking.
+        let enough = |plays: &u64| self.flawless_chance(*plays) <= self.error;
+        (estimate.max(1)..).take(3).find(enough).unwrap_or(estimate + 3)
+    }
+
+    /// How likely a product that satisfies just what is wanted gets through so many plays without a
+    /// failure, if they are independent.
+    pub fn flawless_chance(&self, plays: u64) -> f64 {
+        // Factor by factor, so that every machine stores the same number.
+        (0..plays).fold(1.0, |chance, _| chance * self.wanted)
     }
 }
 
@@ -85,6 +107,15 @@ mod tests {
         assert_eq!(test.decide(0, 3), Some(Decision::Missed));
         assert_eq!(test.decide(900, 1000), None);
         assert_eq!(test.decide(0, 0), None);
+    }
+
+    #[test]
+    fn flawless_plays_are_enough_and_one_fewer_is_not() {
+        for (wanted, plays) in [(0.5, 5), (0.8, 14), (0.9, 29), (0.95, 59), (0.99, 299)] {
+            let test = Sequential { wanted, error: 0.05 };
+            assert_eq!(test.flawless_needed(), plays, "{wanted}");
+            assert!(test.flawless_chance(plays) <= 0.05 && test.flawless_chance(plays - 1) > 0.05);
+        }
     }
 
     #[test]

@@ -19,6 +19,13 @@ pub struct Trajectory {
     pub wall_ms: u64,
 }
 
+impl Trajectory {
+    /// Whether it was broken off from outside, so that it tells nothing at all.
+    pub fn was_cancelled(&self) -> bool {
+        self.played == Played::cancelled()
+    }
+}
+
 /// What a builder may learn of some trajectories: coarse, each thing once, sorted, so that neither
 /// the number nor the order of failures leaks.
 pub fn disclosures(trajectories: &[Trajectory]) -> Vec<Disclosure> {

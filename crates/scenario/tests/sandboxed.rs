@@ -6,7 +6,9 @@ use std::time::Duration;
 use intent::{Intent, Interface, Scenario, StepKind, parse_feature};
 use policy::FailureKind;
 use sandbox::{Cancel, Choice, Limits, Sandbox};
-use scenario::{Packs, PlaySettings, Played, Player, SandboxWorld, Trajectory, flakes, play};
+use scenario::{
+    Packs, PlaySettings, Played, Player, SandboxWorld, Sequential, Trajectory, flakes, play,
+};
 
 const INTENT: &str = "+++\nid = \"t\"\ntitle = \"T\"\nline = \"t\"\nowner = \"a@example.com\"\nlevel = 0\n\
     budget = { usd = 1.0, tokens = 1, wall = \"1m\" }\nsatisfaction = 0.5\n+++\n\n## Goal\nG.\n\n\
@@ -40,6 +42,34 @@ fn play_with(program: &str, steps: &[&str], seeds: &[u64], limits: Limits) -> Ve
         settings: &settings,
     };
     player.play_all(&scenarios(steps), seeds, &mut |_| ())
+}
+
+#[test]
+fn a_pulled_cord_decides_nothing_and_what_it_broke_off_is_not_counted() {
+    let product = tempfile::tempdir().unwrap();
+    fs::write(product.path().join("t.sh"), "true").unwrap();
+    let (sandbox, cancel) = (Sandbox::open(Choice::Auto).unwrap(), Cancel::default());
+    let settings = PlaySettings { threads: 1, limits: Limits::default() };
+    let interface = interface();
+    let player = Player {
+        sandbox: &sandbox,
+        cancel: &cancel,
+        product: product.path(),
+        interface: &interface,
+        packs: &Packs::default(),
+        settings: &settings,
+    };
+    let steps = "    When I run \"t\"\n    Then it succeeds";
+    let test = Sequential { wanted: 0.5, error: 0.05 };
+    let scenarios = scenarios(&[steps; 20]);
+    let (played, decision) = player.play_until(&scenarios, 0, &test, &mut |_| cancel.pull());
+    assert_eq!(decision, None, "20 failures in 20 plays would have decided");
+    assert!((1..=2).contains(&played.len()), "{played:?}");
+    assert!(played.iter().all(|one| one.played.is_satisfied()));
+
+    // A play that begins after that is told as cancelled, and as nothing else.
+    let late = player.trajectory(&scenarios[0], 0);
+    assert!(late.was_cancelled(), "{late:?}");
 }
 
 fn play_one(program: &str, steps: &str) -> Played {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ::scenario::{
-    CONFIDENCE, Decision, PlaySettings, Played, Player, SatisfactionReport, Sequential, Trajectory,
-    Watched, flakes,
+    CONFIDENCE, DECISION_ERROR, Decision, PlaySettings, Played, Player, SatisfactionReport,
+    Sequential, Trajectory, Watched, flakes,
 };
 use factory::{Factory, FactoryError, Layout};
 use sandbox::{Choice, Sandbox};
@@ -87,9 +87,6 @@ struct Wanted {
     threads: Option<usize>,
 }
 
-/// How often a decision to stop playing may be wrong.
-const DECISION_ERROR: f64 = 0.05;
-
 fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
     let (directory, file) = intent_of(&wanted.intent);
@@ -125,7 +122,8 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
         return Err(Failure::usage("no scenario of that name: `dark check INTENT` lists them"));
     }
     let (started, before) = (Instant::now(), Used::now());
-    let trajectories = if wanted.watch {
+    let mut decided = None;
+    let mut trajectories: Vec<Trajectory> = if wanted.watch {
         let pairs =
             scenarios.iter().flat_map(|one| wanted.seeds.iter().map(move |seed| (one, *seed)));
         pairs
@@ -139,20 +137,25 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     } else if wanted.decide {
         let test = Sequential { wanted: loaded.intent.satisfaction, error: DECISION_ERROR };
         let (trajectories, decision) = player.play_until(&scenarios, 0, &test, &mut |_| {});
-        if !globals.json {
-            println!("{}", told(decision, &test, trajectories.len()));
-        }
+        decided = Some((decision, test));
         trajectories
     } else {
         player.play_all(&scenarios, &wanted.seeds, &mut |_| {})
     };
     let used = Used::now().since(&before);
+    trajectories.retain(|one| !one.was_cancelled());
     report(globals, wanted, &trajectories);
+    if let Some((decision, test)) = &decided {
+        told(globals, *decision, test, trajectories.len());
+    }
     if !globals.json {
         steady_failures(&trajectories).iter().for_each(|line| println!("{line}"));
     }
     if wanted.time && !globals.json {
         used.print(trajectories.len(), started.elapsed().as_secs_f64());
+    }
+    if cancel.is_pulled() {
+        return Ok(Answer::Interrupted);
     }
     let all = trajectories.iter().filter(|one| one.played.is_satisfied()).count();
     Ok(if all == trajectories.len() { Answer::Fine } else { Answer::Wanting })
@@ -175,21 +178,28 @@ fn steady_failures(trajectories: &[Trajectory]) -> Vec<String> {
         .collect()
 }
 
-fn told(decision: Option<Decision>, test: &Sequential, plays: usize) -> String {
+/// Says whether it was decided that satisfaction reaches what is wanted, and what.
+fn told(globals: &Globals, decision: Option<Decision>, test: &Sequential, plays: usize) {
     let Sequential { wanted, error } = test;
+    if globals.json {
+        let reached = decision.map(|decision| decision == Decision::Reached);
+        let told = serde_json::json!({ "decided": decision.is_some(), "reached": reached,
+            "wanted": wanted, "error": error, "plays": plays });
+        print_json(&told);
+        return;
+    }
     let what = match decision {
         Some(Decision::Reached) => format!("satisfaction is {wanted} or more"),
         Some(Decision::Missed) => format!("satisfaction is less than {wanted}"),
         None => {
-            return format!(
-                "undecided after {plays} plays whether satisfaction is {wanted} or more"
-            );
+            println!("not decided after {plays} plays: whether satisfaction is {wanted} or more");
+            return;
         }
     };
-    format!(
+    println!(
         "decided after {plays} plays: {what} (wrong in at most {:.0}% of such decisions)",
         error * 100.0
-    )
+    );
 }
 
 /// The directory of an intent, and the stem of the scenario file where one was named.
