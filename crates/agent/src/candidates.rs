@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{RequirementId, Spend};
+use intent::Interface;
 use model::{CANDIDATES_MAX, Message, Request, StopReason};
 
 use crate::agreement::{Agreement, Voter};
@@ -30,6 +31,14 @@ impl Candidates {
     /// An agent that keeps to `strategy`; [`Candidates::default`] suits a small local model.
     pub fn new(strategy: Strategy) -> Self {
         Self { strategy }
+    }
+
+    /// An agent for what an interface declares: a service, or commands.
+    pub fn for_interface(interface: &Interface) -> Self {
+        match interface.service {
+            Some(_) => Self::new(Strategy::service()),
+            None => Self::default(),
+        }
     }
 }
 

@@ -4,14 +4,15 @@
 //! calls models, tries files in the sandbox, reports progress. This crate refuses to know scenarios,
 //! the ledger and the file system.
 //!
-//! Two agents stand here. [`Candidates`] builds with a weak model: many whole answers, picked by the
+//! Three agents stand here. [`Candidates`] builds with a weak model: many whole answers, picked by the
 //! visible checks and by how far they agree with each other. [`Planner`] writes the note of a stage
-//! that changes nothing.
+//! that changes nothing. [`Given`] hands in what was written before.
 
 mod agreement;
 mod answer;
 mod candidates;
 mod frame;
+mod given;
 mod language;
 mod part_prompt;
 mod paths;
@@ -23,6 +24,7 @@ mod strategy;
 
 pub use answer::{AnswerError, read_answer};
 pub use candidates::Candidates;
+pub use given::Given;
 pub use planner::Planner;
 pub use probe::{PROBES_MAX, Probe, probes};
 pub use strategy::{Batch, Shape, Strategy};

@@ -49,6 +49,28 @@ pub enum Shape {
     Functions,
 }
 
+impl Strategy {
+    /// For a service, which takes a model that writes whole programs: there is nothing to compare
+    /// candidates by but the visible checks, so that the first that passes them is taken.
+    pub(crate) fn service() -> Self {
+        let batch =
+            |candidates, temperature| Batch { shape: Shape::Plain, candidates, temperature };
+        Self {
+            // Two in case one breaks off; then a few from further apart. Each may cost as much as fifty
+            // small programs.
+            batches: vec![batch(2, 0.2), batch(4, 0.8)],
+            repairs_max: 2,
+            repair: batch(2, 0.2),
+            // A service of 500 lines with a file to start it; the local model's window cannot hold it.
+            tokens_max: 8_000,
+            votes_enough: 1,
+            probes_max: 0,
+            notes: true,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Strategy {
     /// For a local model of 1 to 3 billion parameters on two cores: eight answers together cost little more
     /// than two alone, and a batch of them takes about a minute.

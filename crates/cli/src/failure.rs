@@ -92,7 +92,8 @@ impl From<FactoryError> for Failure {
         let kind = match &error {
             FactoryError::NoFactory(_)
             | FactoryError::NoRun { .. }
-            | FactoryError::NoLine { .. } => Kind::Usage,
+            | FactoryError::NoLine { .. }
+            | FactoryError::Given { .. } => Kind::Usage,
             FactoryError::Malformed(_) => Kind::Wanting,
             FactoryError::Intent(intent) => intent_kind(intent),
             FactoryError::Drive(DriveError::Refused(_)) => Kind::Policy,

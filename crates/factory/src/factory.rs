@@ -13,6 +13,7 @@ use sandbox::{Cancel, Choice, Sandbox, Unfit};
 use ship::{Repository, RepositoryError};
 
 use crate::config::{BackendChoice, Config, LineConfig};
+use crate::given;
 use crate::hands::Hands;
 use crate::intents::{self, IntentError, Loaded};
 use crate::layout::Layout;
@@ -23,6 +24,9 @@ use runner::{Recorder, now};
 
 /// The pipeline of a line that names none.
 pub const DEFAULT_PIPELINE: &str = include_str!("../templates/default.dot");
+
+/// The pipeline of a run whose build was handed in.
+const GIVEN_PIPELINE: &str = include_str!("../templates/given.dot");
 
 /// Stage attempts in one run: the default pipeline needs at most 18, four times that is a loop.
 const ATTEMPTS_MAX: u32 = 72;
@@ -40,6 +44,8 @@ pub enum FactoryError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Malformed(Vec<Diagnostic>),
+    #[error("the build in {folder} cannot be taken: {reason}")]
+    Given { folder: PathBuf, reason: String },
     #[error("line `{line}` is not in factory.toml{}", .near.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_default())]
     NoLine { line: String, near: Option<String> },
     #[error("there is no run `{run}`: `dark runs` lists them")]
@@ -80,6 +86,8 @@ pub struct Start<'a> {
     pub seed: Option<u64>,
     /// A pipeline other than the line's.
     pub pipeline: Option<PathBuf>,
+    /// A folder with a build that is proved instead of one that agents write.
+    pub build: Option<&'a Path>,
 }
 
 /// A run and everything that is needed to take it further.
@@ -142,8 +150,15 @@ impl Factory {
         let loaded = intents::load(&dir)?;
         let signature = intents::verify(&dir, &loaded, &self.layout.people())?;
         let line = self.line(&loaded.intent.line)?.clone();
-        let pipeline = start.pipeline.or(line.pipeline.as_ref().map(|path| self.rooted(path)));
-        let (source, graph) = load_pipeline(pipeline.as_deref())?;
+        let (source, graph) = match (start.pipeline, &line.pipeline, start.build) {
+            (Some(path), _, _) => load_pipeline(Some(&path))?,
+            (None, _, Some(_)) => load_source("given.dot", GIVEN_PIPELINE, None)?,
+            (None, Some(path), None) => load_pipeline(Some(&self.rooted(path)))?,
+            (None, None, None) => load_pipeline(None)?,
+        };
+        if let Some(folder) = start.build {
+            given::expect_stage(&graph, folder)?;
+        }
         let sandbox = self.sandbox()?;
         let repository =
             self.repository(&loaded.intent.line, &self.remote(&line.repo), &line.branch)?;
@@ -152,12 +167,27 @@ impl Factory {
             Some(base) => repository.read(base)?,
             None => ship::Tree::new(),
         };
+        let build = match start.build {
+            Some(folder) => given::read(folder, &loaded.intent.interface.files, &product)?,
+            None => agent::Files::new(),
+        };
         let run = self.next_run(&loaded)?;
         let seed = start.seed.unwrap_or_else(|| draw_seed(&run)) & ((1 << SEED_BITS) - 1);
         let ledger = &self.ledger;
         let mut files = std::collections::BTreeMap::new();
         for (path, bytes) in &loaded.files {
             files.insert(path.clone(), ledger.put_body(bytes)?);
+        }
+        let mut given = std::collections::BTreeMap::new();
+        for (path, text) in build {
+            given.insert(path, ledger.put_body(text.as_bytes())?);
+        }
+        let mut twins = std::collections::BTreeMap::new();
+        for (service, files) in crate::twins::own(&loaded.intent.interface, self.layout.root())? {
+            let kept = twins.entry(service).or_insert_with(std::collections::BTreeMap::new);
+            for (path, text) in files {
+                kept.insert(path, ledger.put_body(text.as_bytes())?);
+            }
         }
         let graph_json = base::canonical(&graph).expect("a graph has a JSON form");
         let opening = Opening {
@@ -173,6 +203,8 @@ impl Factory {
             branch: line.branch.clone(),
             base,
             product: opening::keep_product(ledger, &product)?,
+            twins,
+            build: given,
             checks: line.checks.clone(),
             level_max: line.level_max,
             model: start.model_name,
@@ -185,7 +217,7 @@ impl Factory {
         opening::record(&recorder, &opening)?;
         let input = Input::Start { intent: opening.intent, graph: opening.graph, seed, limits };
         runner::step(&mut state, &recorder, &input)?;
-        let hands = self.hands(opening, loaded, repository, sandbox, start.model, &recorder);
+        let hands = self.hands(opening, loaded, repository, sandbox, start.model, &recorder)?;
         Ok(Run { state, recorder, hands })
     }
 
@@ -220,7 +252,7 @@ impl Factory {
             runner::step(&mut state, &recorder, &input)?;
         }
         let sandbox = self.sandbox()?;
-        let hands = self.hands(opening, loaded, repository, sandbox, model, &recorder);
+        let hands = self.hands(opening, loaded, repository, sandbox, model, &recorder)?;
         hands.restore_builds(&entries)?;
         Ok(Run { state, recorder, hands })
     }
@@ -258,9 +290,10 @@ impl Factory {
         sandbox: Sandbox,
         model: Arc<dyn Model>,
         recorder: &Recorder,
-    ) -> Hands {
+    ) -> Result<Hands, FactoryError> {
         let name = &self.config.factory.name;
-        Hands {
+        let packs = opening.packs(&recorder.ledger, &loaded.intent.interface)?;
+        Ok(Hands {
             layout: self.layout.clone(),
             author: (format!("Dark Factory {name}"), format!("factory@{name}.invalid")),
             work: self.layout.work(),
@@ -270,7 +303,8 @@ impl Factory {
             sandbox,
             model,
             recorder: recorder.clone(),
-        }
+            packs,
+        })
     }
 
     fn repository(
@@ -351,10 +385,18 @@ pub fn replay(
 /// # Errors
 /// All that is wrong with it.
 pub fn load_pipeline(path: Option<&Path>) -> Result<(String, Graph), FactoryError> {
-    let (shown, source) = match path {
-        Some(path) => (path.display().to_string(), read_text(path)?),
-        None => ("default.dot".to_owned(), DEFAULT_PIPELINE.to_owned()),
-    };
+    match path {
+        Some(path) => load_source(&path.display().to_string(), &read_text(path)?, Some(path)),
+        None => load_source("default.dot", DEFAULT_PIPELINE, None),
+    }
+}
+
+/// Lints the pipeline in `source`; `shown` is what findings call it, `path` where it lies.
+fn load_source(
+    shown: &str,
+    source: &str,
+    path: Option<&Path>,
+) -> Result<(String, Graph), FactoryError> {
     let beside = runner::beside(path.unwrap_or(Path::new("")));
     let files = |name: &str| {
         let (shown, text) = beside(name)?;
@@ -368,11 +410,11 @@ pub fn load_pipeline(path: Option<&Path>) -> Result<(String, Graph), FactoryErro
         }
     };
     let options = pipeline::Options { files: &files, ..Default::default() };
-    let parsed = options.load(&shown, &source);
+    let parsed = options.load(shown, source);
     let errors: Vec<_> =
         parsed.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
     match parsed.graph {
-        Some(graph) if errors.is_empty() => Ok((source, graph)),
+        Some(graph) if errors.is_empty() => Ok((source.to_owned(), graph)),
         _ => Err(FactoryError::Malformed(errors)),
     }
 }

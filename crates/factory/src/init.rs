@@ -7,19 +7,8 @@ use std::path::{Path, PathBuf};
 use ledger::{KeyError, Ledger, LedgerError, LedgerKey};
 use ship::{Git, GitError, ssh};
 
+use crate::examples::Example;
 use crate::layout::Layout;
-
-/// The example that a new factory comes with: `(path below the factory, content)`.
-const EXAMPLE: &[(&str, &str)] = &[
-    ("intents/roman/intent.md", include_str!("../../../examples/intents/roman/intent.md")),
-    (
-        "intents/roman/scenarios/roman.feature",
-        include_str!("../../../examples/intents/roman/scenarios/roman.feature"),
-    ),
-];
-
-/// The example's id.
-pub const EXAMPLE_INTENT: &str = "roman";
 
 /// What a new factory needs to know.
 #[derive(Debug, Clone)]
@@ -30,6 +19,8 @@ pub struct Init {
     pub owner: String,
     /// The owner's public SSH key, if they have one.
     pub owner_key: Option<PathBuf>,
+    /// What it comes with.
+    pub example: &'static Example,
 }
 
 /// A factory could not be made; what was there before is untouched.
@@ -66,14 +57,17 @@ pub fn init(root: &Path, options: &Init) -> Result<Layout, InitError> {
     fs::set_permissions(layout.dark(), std::os::unix::fs::PermissionsExt::from_mode(0o700))
         .map_err(|source| InitError::Write { path: layout.dark(), source })?;
     keys(&layout, options)?;
-    product(&root.join("products/tools.git"), options)?;
-    for (path, content) in EXAMPLE {
+    let example = options.example;
+    product(&root.join(format!("products/{}.git", example.line)), options)?;
+    for (path, content) in example.files {
         let content = content.replace("ada@example.com", &options.owner);
         write(&root.join(path), &content)?;
     }
     write(&root.join(".gitignore"), "/.dark/\n")?;
     // Last: a directory with a factory.toml is a factory.
-    let config = include_str!("../templates/factory.toml").replace("NAME", &options.name);
+    let config = include_str!("../templates/factory.toml")
+        .replace("NAME", &options.name)
+        .replace("LINE", example.line);
     write(&layout.config(), &config)?;
     Ok(layout)
 }
@@ -122,7 +116,7 @@ fn product(path: &Path, options: &Init) -> Result<(), InitError> {
         .env("GIT_COMMITTER_NAME", &options.owner)
         .env("GIT_COMMITTER_EMAIL", &options.owner);
     git.run(&["init", "--quiet", "--bare", "--initial-branch=main"])?;
-    let readme = "# tools\n\nSmall programs that a dark factory builds.\n";
+    let readme = format!("# {}\n\nWhat a dark factory builds.\n", options.example.line);
     let blob = git.feed(&["hash-object", "-w", "--stdin"], readme.as_bytes())?;
     let blob = String::from_utf8_lossy(&blob).trim().to_owned();
     let entry = format!("100644 blob {blob}\tREADME.md\n");

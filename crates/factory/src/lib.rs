@@ -6,7 +6,9 @@
 mod answers;
 mod config;
 mod examine;
+mod examples;
 mod factory;
+mod given;
 mod hands;
 mod init;
 mod intents;
@@ -21,11 +23,12 @@ mod twins;
 pub use answers::{ANSWER_NAMESPACE, AnswerError, AnswerSigned, sign as sign_answer};
 pub use config::{BackendChoice, Config, FactoryConfig, LineConfig, ModelConfig, SandboxConfig};
 pub use examine::{Examined, examine};
+pub use examples::{EXAMPLES, Example};
 pub use factory::{
     DEFAULT_PIPELINE, Factory, FactoryError, Run, Start, load_pipeline, replay as replay_events,
 };
 pub use hands::Hands;
-pub use init::{EXAMPLE_INTENT, Init, InitError, init};
+pub use init::{Init, InitError, init};
 pub use intents::{
     IntentError, Loaded, directory as intent_directory, load as load_intent, sign as sign_intent,
     verify as verify_intent,

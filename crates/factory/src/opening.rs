@@ -2,12 +2,16 @@
 //! alone can resume it, replay it and show what it was about.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use base::{Digest, IntentId, LineId};
+use intent::Interface;
+use scenario::Packs;
 use serde::{Deserialize, Serialize};
 use ship::{File, ObjectId, Tree};
 
 use crate::intents::{self, IntentError, Loaded};
+use crate::twins::{self, PackFiles};
 use ledger::{Entry, Ledger, LedgerError};
 use runner::Recorder;
 
@@ -38,6 +42,13 @@ pub struct Opening {
     pub base: Option<ObjectId>,
     /// The product at that tip.
     pub product: BTreeMap<String, ProductFile>,
+    /// Twins of the factory's own, as they were: service -> file of its pack -> text. Others come with
+    /// the program, whose version stands below.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub twins: BTreeMap<String, BTreeMap<String, Digest>>,
+    /// The build that was handed in: path -> text. Empty where agents are to write it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub build: BTreeMap<String, Digest>,
     /// The line's own check commands.
     pub checks: Vec<String>,
     /// What the factory's policy allowed the line.
@@ -62,7 +73,9 @@ impl Opening {
         let fixed = [self.signature, self.people, self.pipeline, self.graph];
         let files = self.files.values().copied();
         let product = self.product.values().map(|file| file.content);
-        fixed.into_iter().chain(files).chain(product).collect()
+        let twins = self.twins.values().flat_map(BTreeMap::values).copied();
+        let build = self.build.values().copied();
+        fixed.into_iter().chain(files).chain(product).chain(twins).chain(build).collect()
     }
 
     /// The opening of a run, from its entries.
@@ -81,6 +94,24 @@ impl Opening {
             files.insert(path.clone(), ledger.body(digest)?);
         }
         Ok(intents::from_files(&format!("intent {}", self.intent_id), files)?)
+    }
+
+    /// What the twins of an interface are made of, as it was when the run was opened.
+    ///
+    /// # Errors
+    /// When the ledger lost a body, or this version cannot read a pack any more.
+    pub fn packs(&self, ledger: &Ledger, interface: &Interface) -> Result<Packs, OpeningError> {
+        let mut own = BTreeMap::new();
+        for (service, files) in &self.twins {
+            let mut texts = PackFiles::new();
+            for (path, digest) in files {
+                let text = String::from_utf8_lossy(&ledger.body(digest)?).into_owned();
+                texts.insert(path.clone(), text);
+            }
+            own.insert(service.clone(), texts);
+        }
+        let folder = format!("run {}", self.intent_id);
+        Ok(twins::packs_of(interface, Path::new(&folder), &own)?)
     }
 
     /// The product that the run started from.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use ship::{Commit, Git, GitError, Repository};
 
 use crate::answers::{ANSWER_SIGNED, AnswerSigned};
+use crate::examples::EXAMPLES;
 use crate::factory::{FactoryError, Run, ledger_key};
 use crate::hands::{
     BUILD_MADE, BuildMade, Hands, MODEL_CALLED, ModelCalled, SHIP_LANDED, SHIP_PREPARED,
@@ -166,8 +167,12 @@ pub fn replay(
     cancel: &Cancel,
 ) -> Result<Replayed, ReplayError> {
     let dir = tempfile::tempdir()?;
-    let options =
-        Init { name: "replay".to_owned(), owner: "replay@localhost".to_owned(), owner_key: None };
+    let options = Init {
+        name: "replay".to_owned(),
+        owner: "replay@localhost".to_owned(),
+        owner_key: None,
+        example: &EXAMPLES[0],
+    };
     let layout = init(dir.path(), &options)?;
     let ledger = Ledger::in_memory(ledger_key(&layout)?)?;
     for digest in recording.bodies.keys() {
@@ -192,7 +197,9 @@ pub fn replay(
     };
     runner::step(&mut state, &recorder, &start)?;
     let model: Arc<dyn Model> = Arc::new(Recorded::new(recording.replies()));
+    let packs = opening.packs(&recorder.ledger, &loaded.intent.interface)?;
     let hands = Hands {
+        packs,
         author: ("Dark Factory replay".to_owned(), "factory@replay.invalid".to_owned()),
         work: layout.work(),
         sandbox: Sandbox::open(Choice::Auto)?,

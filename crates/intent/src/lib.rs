@@ -34,4 +34,5 @@ pub use model::*;
 pub use seal::{SIGNATURE_NAMESPACE, SealBreak, SealBreakKind, SealError};
 pub use service::{Body, JsonExpect, Query, Row, Service, ServiceStep};
 pub use steps::{StepForm, StepKeyword, step_forms};
+pub use view::VisibleCheck;
 pub use wording::{VAGUE_WORDS, VagueWord};

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::hosted::{Api, Hosted, Key, Target};
 use crate::store::{self, Status};
-use crate::{CONTEXT_TOKENS_MAX, Local, Model, ModelError, ModelErrorKind, Price, Scripted, price};
+use crate::{
+    Absent, CONTEXT_TOKENS_MAX, Local, Model, ModelError, ModelErrorKind, Price, Scripted, price,
+};
 
 /// What a name needs to become a model.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +61,7 @@ pub enum State {
     KeyMissing(String),
 }
 
-/// The model that `spec` names: `local`, `openai/NAME`, `anthropic/NAME`, `gemini/NAME`, `compatible/NAME`
+/// The model that `spec` names: `local`, `none`, `openai/NAME`, `anthropic/NAME`, `gemini/NAME`, `compatible/NAME`
 /// or `scripted:FILE`. Cheap: nothing is loaded or sent before the first request.
 ///
 /// # Errors
@@ -70,6 +72,9 @@ pub fn open(spec: &str, options: &Options) -> Result<Box<dyn Model>, ModelError>
         let path = installed(&options.models)
             .map_err(|reason| failed(ModelErrorKind::NotInstalled, reason))?;
         return Ok(Box::new(Local::new(path)));
+    }
+    if spec == Absent::NAME {
+        return Ok(Box::new(Absent));
     }
     if let Some(file) = spec.strip_prefix("scripted:") {
         return Ok(Box::new(Scripted::open(Path::new(file))?));

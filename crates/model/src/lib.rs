@@ -5,6 +5,7 @@
 //! the messages are for, who may see them (the caller checks labels first), and where calls are
 //! recorded (the caller does that, in the ledger).
 
+mod absent;
 mod catalogue;
 mod hosted;
 mod local;
@@ -14,6 +15,7 @@ mod recorded;
 mod scripted;
 mod store;
 
+pub use absent::Absent;
 pub use catalogue::{Endpoint, Entry, Options, State, list, open};
 pub use local::{CONTEXT_TOKENS_MAX, Local};
 pub use price::{PRICES_DATED, Price};

@@ -61,6 +61,7 @@ pub(crate) const GRAPH_ATTRIBUTES: &[&str] = &[
 
 /// Node attributes (appendix A, those of single handlers in section 4, and ours).
 pub(crate) const NODE_ATTRIBUTES: &[&str] = &[
+    "agent",
     "allow_partial",
     "auto_status",
     "class",

@@ -1,10 +1,11 @@
-//! The gate of what a builder could have checked itself: does it build, do the intent's examples hold,
-//! do the line's own checks pass, in a clean export, outside of any builder's workspace.
+//! The gate of what a builder could have checked itself: does it build, does its service start, do
+//! the intent's examples hold, do the line's own checks pass, in a clean export, outside of any builder's workspace.
 
 use serde::{Deserialize, Serialize};
 
 use crate::gate::GateEvidence;
 use crate::prove::{Advance, Bench, Finding, ProofError};
+use intent::VisibleCheck;
 use scenario::{Played, Player, play};
 
 /// What was built and checked.
@@ -40,9 +41,8 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
             return Ok(finding("it does not build".to_owned(), results));
         }
     }
-    let stated = bench.input.intent.requirements.iter().chain(&bench.input.intent.constraints);
-    let examples: Vec<_> = stated.flat_map(|requirement| &requirement.examples).collect();
-    let total = results.len() + examples.len() + bench.input.checks.len();
+    let visible = bench.input.intent.visible_checks();
+    let total = results.len() + visible.len() + bench.input.checks.len();
     let player = Player {
         sandbox: bench.workshop.sandbox,
         cancel: bench.workshop.cancel,
@@ -51,17 +51,17 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
         packs: bench.input.packs,
         settings: &bench.input.settings.play,
     };
-    for example in examples {
+    for VisibleCheck { text, steps } in visible {
         let mut world = player.world(0).map_err(ProofError::World)?;
-        let detail = match play(&example.steps, &mut world) {
+        let detail = match play(&steps, &mut world) {
             Played::Satisfied => String::new(),
             Played::Failed(failure) => {
                 format!("expected {}, got {}", failure.expected, failure.actual)
             }
-            Played::Undecided { reason } => return Err(undecided(bench, &example.text, reason)),
+            Played::Undecided { reason } => return Err(undecided(bench, &text, reason)),
         };
         let passed = detail.is_empty();
-        results.push(CheckResult { check: example.text.clone(), passed, detail });
+        results.push(CheckResult { check: text, passed, detail });
         advance(results.len(), total);
     }
     if !bench.input.checks.is_empty() {

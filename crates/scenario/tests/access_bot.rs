@@ -36,7 +36,7 @@ fn play(product: &str, hasty: bool) -> Vec<Trajectory> {
     let (intent, scenarios, packs) = read();
     let (sandbox, cancel) = (Sandbox::open(Choice::Auto).unwrap(), Cancel::default());
     let settings = PlaySettings::default();
-    let product = example().join("products").join(product);
+    let product = example().join("builds").join(product);
     let player = Player {
         sandbox: &sandbox,
         cancel: &cancel,

@@ -45,7 +45,7 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let layout = make(&root)?;
     let owner_key = root.join("demo-key");
 
-    let intent = layout.intents().join(factory::EXAMPLE_INTENT);
+    let intent = layout.intents().join(factory::EXAMPLES[0].name);
     say(
         "2. A person wrote what correct looks like. The builder will see this, and never the scenarios.",
     );
@@ -125,6 +125,7 @@ fn make(root: &Path) -> Result<Layout, Failure> {
         name: "demo".to_owned(),
         owner: "ada@example.com".to_owned(),
         owner_key: Some(root.join("demo-key.pub")),
+        example: &factory::EXAMPLES[0],
     };
     factory::init(root, &options).map_err(|error| Failure::usage(base::chain(&error)))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use factory::{Init, InitError};
+use factory::{EXAMPLES, Example, Init, InitError};
 
 use super::{print_json, shown};
 use crate::Globals;
@@ -22,6 +22,10 @@ pub(crate) struct Args {
     /// The owner's public SSH key [default: ~/.ssh/id_ed25519.pub, if it is there]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// The example that it comes with
+    #[arg(long, value_name = "NAME", default_value = EXAMPLES[0].name,
+          value_parser = clap::builder::PossibleValuesParser::new(EXAMPLES.map(|one| one.name)))]
+    example: String,
 }
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
@@ -31,6 +35,7 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         name: args.name.unwrap_or_else(|| name_of(&root)),
         owner: args.owner.or_else(git_email).unwrap_or_else(|| "you@example.com".to_owned()),
         owner_key: args.key.or_else(usual_public_key),
+        example: Example::find(&args.example).expect("clap lets only their names pass"),
     };
     let layout = factory::init(&root, &options).map_err(|error| match error {
         InitError::Exists(_) => Failure::usage(error.to_string()),
@@ -53,9 +58,9 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         ),
     }
     println!("next, in {at}:");
+    let name = options.example.name;
     println!(
-        "    dark check intents/{0}\n    dark sign intents/{0}\n    dark run intents/{0}",
-        factory::EXAMPLE_INTENT
+        "    dark check intents/{name}\n    dark sign intents/{name}\n    dark run intents/{name}"
     );
     Ok(Answer::Fine)
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ::model::Absent;
 use engine::Ending;
 use factory::{Factory, FactoryError, Run, Stand, Start};
 use sandbox::Cancel;
@@ -26,12 +27,15 @@ pub(crate) struct Args {
     /// Another pipeline than the line's
     #[arg(long, value_name = "FILE")]
     pipeline: Option<PathBuf>,
+    /// Prove and ship the build in this folder instead of having one written
+    #[arg(long, value_name = "DIR", conflicts_with = "model")]
+    build: Option<PathBuf>,
 }
 
 impl Args {
     /// As a person would have given them.
     pub(crate) fn of(intent: PathBuf, model: Option<String>, seed: Option<u64>) -> Self {
-        Self { intent, model, seed, pipeline: None }
+        Self { intent, model, seed, pipeline: None, build: None }
     }
 }
 
@@ -49,11 +53,21 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let dir = factory::intent_directory(&intent);
     let loaded = factory::load_intent(&dir)?;
     factory::verify_intent(&dir, &loaded, &factory.layout.people())?;
-    let model_name = args.model.unwrap_or_else(|| factory.config.model.default.clone());
+    let model_name = match (args.model, &args.build) {
+        (Some(name), _) => name,
+        (None, Some(_)) => Absent::NAME.to_owned(),
+        (None, None) => factory.config.model.default.clone(),
+    };
     let model = open_model(&model_name, Some(&factory.config))?;
     let terminal = Arc::new(Terminal::new(globals.json));
-    let start =
-        Start { intent: &intent, model, model_name, seed: args.seed, pipeline: args.pipeline };
+    let start = Start {
+        intent: &intent,
+        model,
+        model_name,
+        seed: args.seed,
+        pipeline: args.pipeline,
+        build: args.build.as_deref(),
+    };
     let mut run = factory.start(start, terminal.clone()).map_err(|error| {
         terminal.finish();
         Failure::from(error)

@@ -123,6 +123,16 @@ impl World {
         world
     }
 
+    /// A factory with one of the examples, signed.
+    pub(crate) fn example(name: &str) -> Self {
+        let world = Self { dir: tempfile::tempdir().unwrap() };
+        ssh_key(&world.path("ada"));
+        let owner = ["--owner", "ada@example.com", "--key", "ada.pub"];
+        world.ok(&[&["init", ".", "--name", "acme", "--example", name][..], &owner].concat());
+        world.ok(&["sign", &format!("intents/{name}"), "--key", "ada"]);
+        world
+    }
+
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)
     }

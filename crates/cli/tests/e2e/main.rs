@@ -3,6 +3,7 @@
 mod common;
 mod crash;
 mod drawing;
+mod given;
 mod kills;
 mod line;
 mod pipeline;

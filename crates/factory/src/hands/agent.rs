@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use agent::{AgentBackend, Behaviour, Candidates, Files, Host, HostError, Planner, Task, Tried};
+use agent::{
+    AgentBackend, Behaviour, Candidates, Files, Given, Host, HostError, Planner, Task, Tried,
+};
 use base::{Digest, MicroUsd, Spend};
 use engine::{Outcome, Status};
 use ledger::Entry;
@@ -18,6 +20,11 @@ use super::overlay::Overlays;
 use super::{HandError, Hands, Job, TREE, outcome};
 use runner::Notice;
 use runner::Observation;
+
+/// The attribute of a stage that names its agent.
+pub(crate) const AGENT: &str = "agent";
+/// The agent that hands in what was given.
+pub(crate) const GIVEN: &str = "given";
 
 /// The entry of one model call.
 pub(crate) const MODEL_CALLED: &str = "model.called";
@@ -56,7 +63,7 @@ pub(crate) struct BuildMade {
 
 impl Hands {
     pub(super) fn agent(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
-        let backend = backend(job)?;
+        let backend = self.backend(job)?;
         let base = self.opening.base.as_ref();
         let before = match job.context().get(TREE) {
             Some(tree) => self.repository.read(&tree.parse()?)?,
@@ -141,21 +148,34 @@ impl Hands {
         let allowed = &self.loaded.intent.interface.files;
         files.keys().find(|path| !allowed.iter().any(|pattern| proof::in_write_set(pattern, path)))
     }
-}
 
-/// The agent that a stage names, `candidates` if it names none.
-fn backend(job: &Job<'_>) -> Result<Box<dyn AgentBackend>, HandError> {
-    let named = match job.stage.attributes.get("agent") {
-        Some(pipeline::Value::String(name)) => name.as_str(),
-        _ => "candidates",
-    };
-    match named {
-        "candidates" => Ok(Box::new(Candidates::default())),
-        "planner" => Ok(Box::new(Planner)),
-        other => Err(HandError::Failed(format!(
-            "stage `{}` wants agent `{other}`: this version has `candidates` and `planner`",
-            job.stage.id
-        ))),
+    /// The agent that a stage names, `candidates` if it names none.
+    fn backend(&self, job: &Job<'_>) -> Result<Box<dyn AgentBackend>, HandError> {
+        let named = match job.stage.attributes.get(AGENT) {
+            Some(pipeline::Value::String(name)) => name.as_str(),
+            _ => "candidates",
+        };
+        match named {
+            "candidates" => Ok(Box::new(Candidates::for_interface(&self.loaded.intent.interface))),
+            "planner" => Ok(Box::new(Planner)),
+            GIVEN if self.opening.build.is_empty() => Err(HandError::Failed(format!(
+                "stage `{}` hands in a build that was given, and none was: dark run INTENT --build DIR",
+                job.stage.id
+            ))),
+            GIVEN => {
+                let mut files = Files::new();
+                for (path, digest) in &self.opening.build {
+                    let text = self.recorder.ledger.body(digest)?;
+                    let text = String::from_utf8(text).expect("texts alone are taken as given");
+                    files.insert(path.clone(), text);
+                }
+                Ok(Box::new(Given::new(files)))
+            }
+            other => Err(HandError::Failed(format!(
+                "stage `{}` wants agent `{other}`: this version has `candidates`, `planner` and `{GIVEN}`",
+                job.stage.id
+            ))),
+        }
     }
 }
 

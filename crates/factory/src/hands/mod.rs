@@ -10,7 +10,7 @@ mod tool;
 
 pub(crate) use runner::{HandError, outcome};
 
-pub(crate) use agent::{BUILD_MADE, BuildMade, MODEL_CALLED, ModelCalled};
+pub(crate) use agent::{AGENT, BUILD_MADE, BuildMade, GIVEN, MODEL_CALLED, ModelCalled};
 pub(crate) use prove::{PROOF_MADE, ProofMade};
 pub(crate) use ship::last;
 pub(crate) use ship::{SHIP_LANDED, SHIP_PREPARED, ShipLanded, ShipPrepared};
@@ -24,6 +24,7 @@ use engine::{Outcome, State};
 use model::Model;
 use pipeline::{Handler, Stage};
 use sandbox::{Cancel, Sandbox};
+use scenario::Packs;
 
 use crate::intents::Loaded;
 use crate::layout::Layout;
@@ -43,6 +44,8 @@ pub struct Hands {
     pub sandbox: Sandbox,
     pub model: Arc<dyn Model>,
     pub recorder: Recorder,
+    /// What the twins that the intent declares are made of.
+    pub packs: Packs,
     /// Where commits are said to come from: `(name, address)`.
     pub author: (String, String),
     pub work: PathBuf,

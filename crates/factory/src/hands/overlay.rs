@@ -9,7 +9,7 @@ use std::path::Path;
 
 use agent::{Behaviour, Files, HostError, Tried};
 use base::Digest;
-use intent::{Example, Interface};
+use intent::Interface;
 use proof::{CommandRun, Workshop};
 use sandbox::{Exit, Limits};
 use scenario::{Played, SandboxWorld, World, play};
@@ -46,7 +46,6 @@ impl<'a> Overlays<'a> {
     /// Plays every visible check on the product with `files` over it.
     pub(super) fn try_files(&mut self, files: &Files) -> Result<Vec<Tried>, HostError> {
         let (hands, job) = (self.hands, self.job);
-        let examples = examples(hands);
         match self.export(files)? {
             Export::Ready(dir) => {
                 try_product(hands, job, dir.path()).map_err(|error| match error {
@@ -54,10 +53,13 @@ impl<'a> Overlays<'a> {
                     HandError::Failed(reason) => failed(reason),
                 })
             }
-            Export::Broken(complaint) => Ok(examples
+            Export::Broken(complaint) => Ok(hands
+                .loaded
+                .intent
+                .visible_checks()
                 .into_iter()
-                .map(|example| Tried {
-                    check: example.text.clone(),
+                .map(|visible| Tried {
+                    check: visible.text,
                     passed: false,
                     detail: format!("the build failed: {complaint}"),
                 })
@@ -147,19 +149,19 @@ pub(super) fn try_product(
     product: &Path,
 ) -> Result<Vec<Tried>, HandError> {
     let mut tried = Vec::new();
-    for example in examples(hands) {
+    for visible in hands.loaded.intent.visible_checks() {
         if job.cancel.is_pulled() {
             return Err(HandError::Cancelled);
         }
         let mut world = world(hands, job, product)?;
-        let detail = match play(&example.steps, &mut world) {
+        let detail = match play(&visible.steps, &mut world) {
             Played::Satisfied => String::new(),
             Played::Failed(failure) => {
                 format!("expected {}, got {}", failure.expected, failure.actual)
             }
             Played::Undecided { reason } => return Err(HandError::Failed(reason)),
         };
-        tried.push(Tried { check: example.text.clone(), passed: detail.is_empty(), detail });
+        tried.push(Tried { check: visible.text, passed: detail.is_empty(), detail });
     }
     for check in &hands.opening.checks {
         let CommandRun { passed, tail } =
@@ -170,19 +172,14 @@ pub(super) fn try_product(
     Ok(tried)
 }
 
-fn examples(hands: &Hands) -> Vec<&Example> {
-    let intent = &hands.loaded.intent;
-    let stated = intent.requirements.iter().chain(&intent.constraints);
-    stated.flat_map(|requirement| &requirement.examples).collect()
-}
-
 fn world<'w>(
     hands: &'w Hands,
     job: &Job<'w>,
     product: &Path,
 ) -> Result<SandboxWorld<'w>, scenario::WorldError> {
     let interface: &Interface = &hands.loaded.intent.interface;
-    SandboxWorld::new(&hands.sandbox, job.cancel, product, interface, limits(), 0)
+    let world = SandboxWorld::new(&hands.sandbox, job.cancel, product, interface, limits(), 0)?;
+    Ok(world.with_packs(&hands.packs))
 }
 
 fn failed_hand(error: &dyn std::error::Error) -> HandError {

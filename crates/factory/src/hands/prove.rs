@@ -57,8 +57,6 @@ impl Hands {
         let intent = &self.loaded.intent;
         let scenarios = &self.loaded.scenarios;
         let settings = ProveSettings::for_intent(intent, scenarios.len(), self.opening.seed);
-        let packs = crate::packs(&intent.interface, Some(self.layout.root()));
-        let packs = packs.map_err(|error| HandError::Failed(base::chain(&error)))?;
         let input = ProveInput {
             intent,
             intent_digest: self.opening.intent,
@@ -67,7 +65,7 @@ impl Hands {
             product: product.path(),
             subject: tree.as_str(),
             checks: &self.opening.checks,
-            packs: &packs,
+            packs: &self.packs,
             settings: &settings,
         };
         let mut progress = |news: GateProgress| self.tell(job, &news);
@@ -169,6 +167,10 @@ impl Hands {
             body: json!(disclosed),
             bodies: Vec::new(),
         })?;
+        // No more than the builder was told: a note may reach a later stage's prompt.
+        let kinds: Vec<String> =
+            disclosures.iter().map(|one| format!("{}: {}", one.requirement, one.kind)).collect();
+        let note = if kinds.is_empty() { note } else { format!("{note} ({})", kinds.join(", ")) };
         let mut done = outcome(Status::Fail, note);
         let as_json = |value: serde_json::Value| value.to_string();
         done.context.insert("factory.disclosures".to_owned(), as_json(json!(disclosures)));
