@@ -85,6 +85,7 @@ pub(crate) struct Globals {
 }
 
 fn main() -> ExitCode {
+    end_quietly_where_nobody_reads_on();
     let cli = Cli::parse();
     use_every_core();
     let start = cli.factory.unwrap_or_else(|| PathBuf::from("."));
@@ -123,6 +124,21 @@ fn use_every_core() {
         // SAFETY: no other thread has been started yet.
         unsafe { std::env::set_var(THREADS, cores.to_string()) };
     }
+}
+
+/// `dark runs | head` ends as other programs do when their reader is content: by its exit code alone.
+/// Everything that was acknowledged is durable, so that ending here loses nothing.
+fn end_quietly_where_nobody_reads_on() {
+    /// What a shell says of a program that SIGPIPE ended: 128 + 13.
+    const CLOSED_PIPE: i32 = 141;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to std") && said.contains("Broken pipe") {
+            std::process::exit(CLOSED_PIPE);
+        }
+        usual(panic);
+    }));
 }
 
 fn report(done: Result<Answer, Failure>) -> ExitCode {

@@ -49,6 +49,7 @@ pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
     let factory = dir.canonicalize().ok().and_then(|dir| Layout::find(&dir));
     let factory = factory.or_else(|| Layout::find(start));
     let packs = crate::packs(&loaded.intent.interface, factory.as_ref().map(Layout::root))?;
+    diagnostics.extend(scenario::unknown_words(&loaded.scenarios, &packs));
     let strength = strength(&loaded.intent, &loaded.scenarios, &packs);
     diagnostics.extend(strength.diagnostics(&loaded.scenarios));
     diagnostics.sort_by_key(|found| std::cmp::Reverse(found.severity));

@@ -21,6 +21,7 @@ mod strength;
 mod trajectory;
 mod twins;
 mod variant;
+mod vocabulary;
 mod world;
 
 pub use degenerate::Degenerate;
@@ -35,4 +36,5 @@ pub use strength::{Judged, Strength, Weakness, strength};
 pub use trajectory::{Flake, Trajectory, disclosures, flakes};
 pub use twins::{Packs, Twins};
 pub use variant::{Call, VARIANTS_MAX, variants};
+pub use vocabulary::unknown_words;
 pub use world::{Circumstances, SandboxWorld};

@@ -24,7 +24,7 @@ const DELIVERY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The packs of the services that an intent declares, by name: what universes are made of.
 #[derive(Debug, Clone, Default)]
-pub struct Packs(BTreeMap<String, Arc<Pack>>);
+pub struct Packs(pub(crate) BTreeMap<String, Arc<Pack>>);
 
 impl Packs {
     pub(crate) const NONE: Self = Self(BTreeMap::new());
@@ -39,6 +39,10 @@ impl Packs {
             Ok((name.clone(), pack))
         });
         found.collect::<Result<_, PackError>>().map(Self)
+    }
+
+    pub(crate) fn pack(&self, service: &str) -> Option<&Pack> {
+        self.0.get(service).map(Arc::as_ref)
     }
 
     /// The port of each service's twin, inside the sandbox.
@@ -239,7 +243,7 @@ fn value(cell: &str) -> Value {
 }
 
 /// A rule from its row: numbers where a rule has numbers.
-fn fault(service: &str, row: &Row) -> Result<Fault, WorldError> {
+pub(crate) fn fault(service: &str, row: &Row) -> Result<Fault, WorldError> {
     let field = |(name, cell): (&String, &String)| {
         let text = matches!(name.as_str(), "operation" | "actor" | "fault");
         let number = (!text).then(|| cell.parse::<i64>().ok()).flatten();
@@ -251,7 +255,7 @@ fn fault(service: &str, row: &Row) -> Result<Fault, WorldError> {
 }
 
 /// `users` is `user`, `statuses` and `status` are `status`, `replies` is `reply`.
-fn singular(kind: &str) -> String {
+pub(crate) fn singular(kind: &str) -> String {
     if let Some(stem) = kind.strip_suffix("ies") {
         return format!("{stem}y");
     }
@@ -266,7 +270,7 @@ fn singular(kind: &str) -> String {
     }
 }
 
-fn plural(kind: &str) -> String {
+pub(crate) fn plural(kind: &str) -> String {
     if singular(kind) != kind {
         return kind.to_owned();
     }

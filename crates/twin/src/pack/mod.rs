@@ -222,6 +222,15 @@ impl Pack {
         self.operations.iter().map(|operation| operation.name.as_str())
     }
 
+    /// The words that steps of scenarios may use of this service, in order: `X` for each function `step_X`
+    /// but `step_credentials`, which steps never name.
+    pub fn step_words(&self) -> impl Iterator<Item = &str> {
+        let named = self.program.names().filter_map(|name| name.strip_prefix("step_"));
+        let mut words: Vec<&str> = named.filter(|word| *word != "credentials").collect();
+        words.sort_unstable();
+        words.into_iter()
+    }
+
     /// The name of the operation that a request means.
     pub fn operation_of(&self, request: &Request) -> Option<&str> {
         match self.routes.find(request.method().as_str(), request.uri().path()) {

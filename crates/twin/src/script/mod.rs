@@ -116,6 +116,11 @@ impl Program {
         bound(eval, self.trust)
     }
 
+    /// The names of its functions, in no order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.functions.keys().map(String::as_str)
+    }
+
     pub(crate) fn has(&self, function: &str) -> bool {
         self.functions.contains_key(function)
     }

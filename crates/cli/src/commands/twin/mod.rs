@@ -20,7 +20,7 @@ use crate::failure::{Answer, Failure};
 #[derive(clap::Subcommand)]
 pub(crate) enum Sub {
     /// List the services that there are twins of
-    List,
+    List(list::Args),
     /// Serve a universe of twins on loopback
     Serve(serve::Args),
     /// How like the real service is a twin? Runs the official SDKs' suites against it
@@ -35,7 +35,7 @@ pub(crate) enum Sub {
 
 pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
     match sub {
-        Sub::List => list::run(globals),
+        Sub::List(args) => list::run(globals, &args),
         Sub::Serve(args) => serve::run(globals, args),
         Sub::Score(args) => score::run(globals, args),
         Sub::Bench(args) => bench::run(globals, args),

@@ -1,0 +1,142 @@
+//! Whether the twins have the words that scenarios use: operations, kinds of records, faults. A slip here
+//! would leave a play undecided; it is told before anything is built.
+//!
+//! Only names are looked at. Whether a twin accepts a row is found when it is played.
+
+use base::{Diagnostic, nearest};
+use intent::{Query, Row, Scenario, ServiceStep, StepKind};
+use twin::Pack;
+
+use crate::twins::{Packs, fault, plural, singular};
+
+/// What no twin knows, with its place.
+pub fn unknown_words(scenarios: &[Scenario], packs: &Packs) -> Vec<Diagnostic> {
+    let steps = scenarios.iter().flat_map(|scenario| &scenario.steps);
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for step in steps {
+        let StepKind::Service(what) = &step.kind else { continue };
+        for finding in unknown(what, packs) {
+            let finding = finding.at(step.place.clone());
+            // Rows of an outline share their steps.
+            if !found.contains(&finding) {
+                found.push(finding);
+            }
+        }
+    }
+    found
+}
+
+fn unknown(step: &ServiceStep, packs: &Packs) -> Vec<Diagnostic> {
+    match step {
+        ServiceStep::Within { step, .. } => unknown(step, packs),
+        ServiceStep::Tell { service, kind, .. } => {
+            let word = singular(kind);
+            packs.pack(service).and_then(|pack| no_kind(pack, kind, &word)).into_iter().collect()
+        }
+        ServiceStep::Counts { of, .. } | ServiceStep::Are { of, .. } => {
+            let Query { service, kind, .. } = of;
+            let word = plural(kind);
+            packs.pack(service).and_then(|pack| no_kind(pack, kind, &word)).into_iter().collect()
+        }
+        ServiceStep::Asked { service, operation, .. } => {
+            let pack = packs.pack(service);
+            pack.and_then(|pack| no_operation(pack, operation)).into_iter().collect()
+        }
+        ServiceStep::Fails { service, rules } => packs
+            .pack(service)
+            .map(|pack| rules.iter().filter_map(|row| no_rule(pack, service, row)).collect())
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// A value that was kept stands in the word's place, so that nobody can know it yet.
+fn is_filled_later(word: &str) -> bool {
+    word.contains('{')
+}
+
+fn no_operation(pack: &Pack, operation: &str) -> Option<Diagnostic> {
+    if is_filled_later(operation) || pack.operations().any(|known| known == operation) {
+        return None;
+    }
+    let service = pack.service();
+    let message = format!("the {service} twin has no operation `{operation}`");
+    Some(Diagnostic::error("unknown-operation", message).help(
+        match nearest(operation, pack.operations()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("`dark twin list {service}` names them"),
+        },
+    ))
+}
+
+fn no_kind(pack: &Pack, kind: &str, word: &str) -> Option<Diagnostic> {
+    if is_filled_later(kind) || pack.step_words().any(|known| known == word) {
+        return None;
+    }
+    let service = pack.service();
+    let message = format!("the {service} twin knows no `{kind}` in a step");
+    let known: Vec<&str> = pack.step_words().collect();
+    Some(Diagnostic::error("unknown-kind", message).help(
+        match nearest(word, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it knows {}", known.join(", ")),
+        },
+    ))
+}
+
+fn no_rule(pack: &Pack, service: &str, row: &Row) -> Option<Diagnostic> {
+    if row.values().any(|cell| is_filled_later(cell)) {
+        return None;
+    }
+    match fault(service, row) {
+        Err(error) => Some(Diagnostic::error("bad-fault", base::chain(&error))),
+        Ok(_) => row.get("operation").and_then(|operation| no_operation(pack, operation)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn told(steps: &str) -> Vec<String> {
+        let own = BTreeMap::from([("slack".to_owned(), Pack::builtin("slack").unwrap())]);
+        let text = format!("@R1\nFeature: f\n\n  Scenario: s\n{steps}");
+        let service = intent::Service {
+            name: "bot".to_owned(),
+            start: vec!["sh".to_owned()],
+            port: 8080,
+            ready: "/".to_owned(),
+        };
+        let interface = intent::Interface {
+            commands: BTreeMap::new(),
+            files: Vec::new(),
+            build: None,
+            service: Some(service),
+            twins: BTreeMap::from([("slack".to_owned(), Vec::new())]),
+            text: String::new(),
+        };
+        let scenarios = intent::parse_feature("f.feature", &text, &interface).unwrap();
+        unknown_words(&scenarios, &Packs(own)).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn words_that_no_twin_has_are_named_with_their_place_and_what_was_meant() {
+        let steps = "    Given slack loses the response to \"chat.postMesage\" number 1
+    And the service is running
+    When I POST \"/poll\"
+    Then slack has 1 mesage in \"#a\"
+    And slack was asked for \"chat.postMessage\" 1 times
+";
+        assert_eq!(
+            told(steps),
+            [
+                "f.feature:5:5: error[unknown-operation]: the slack twin has no operation \
+                 `chat.postMesage`\n    help: did you mean `chat.postMessage`?",
+                "f.feature:8:5: error[unknown-kind]: the slack twin knows no `mesage` in a step\n    \
+                 help: did you mean `messages`?",
+            ]
+        );
+    }
+}
