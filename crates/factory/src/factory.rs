@@ -105,6 +105,9 @@ impl Factory {
     pub fn open(start: &Path) -> Result<Self, FactoryError> {
         let (layout, config) = Self::read(start)?;
         let ledger = Ledger::open(&layout.ledger(), ledger_key(&layout)?)?;
+        // Whoever has the ledger is alone here: what lies there was left by a process that was killed.
+        // Where it cannot be removed, it only takes room.
+        let _ = fs::remove_dir_all(layout.work());
         Ok(Self { layout, config, ledger })
     }
 
