@@ -58,46 +58,58 @@ pub(super) fn unpack(repo: &mut Repo<'_>, pack: &[u8]) -> Result<usize> {
         }
         at = next;
     }
-    resolve(repo, deltas, known, total)?;
+    resolve(repo, deltas, &known, total)?;
     Ok(count)
 }
 
-/// Applies deltas whose bases are known until none is left; each turn must make at least one.
+/// What a delta is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Base {
+    /// The object that begins at this byte of the pack.
+    At(usize),
+    Named(Id),
+}
+
+/// Applies each delta as soon as its base is known, which is once for each, in whatever order they come.
 fn resolve(
     repo: &mut Repo<'_>,
-    mut deltas: Vec<(usize, Packed)>,
-    mut known: HashMap<usize, Id>,
+    deltas: Vec<(usize, Packed)>,
+    known: &HashMap<usize, Id>,
     mut total: usize,
 ) -> Result<()> {
-    while !deltas.is_empty() {
-        let mut left = Vec::new();
-        let before = deltas.len();
-        for (at, delta) in deltas {
-            let (base, script) = match &delta {
-                Packed::OffsetDelta(base, script) => (known.get(base).copied(), script),
-                Packed::NameDelta(base, script) => (repo.has(*base).then_some(*base), script),
-                Packed::Whole(_) => continue,
-            };
-            match base {
-                Some(base) => {
-                    let base = repo.get(base)?;
-                    let content = patched(&base.content, script)?;
-                    total += content.len();
-                    if total > PACK_BYTES_MAX {
-                        let what = "bytes in a pack";
-                        return Err(GitError::TooMuch { what, max: PACK_BYTES_MAX });
-                    }
-                    known.insert(at, repo.put(&Object::new(base.kind, content)));
-                }
-                None => left.push((at, delta)),
+    let mut left = deltas.len();
+    let mut ready: Vec<(usize, Id, Vec<u8>)> = Vec::new();
+    let mut waiting: HashMap<Base, Vec<(usize, Vec<u8>)>> = HashMap::new();
+    for (at, delta) in deltas {
+        let (base, found, script) = match delta {
+            Packed::OffsetDelta(base, script) => {
+                (Base::At(base), known.get(&base).copied(), script)
             }
+            Packed::NameDelta(base, script) => {
+                (Base::Named(base), repo.has(base).then_some(base), script)
+            }
+            Packed::Whole(_) => continue,
+        };
+        match found {
+            Some(base) => ready.push((at, base, script)),
+            None => waiting.entry(base).or_default().push((at, script)),
         }
-        if left.len() == before {
-            return Err(GitError::Malformed("a delta without its base"));
-        }
-        deltas = left;
     }
-    Ok(())
+    while let Some((at, base, script)) = ready.pop() {
+        let base = repo.get(base)?;
+        let content = patched(&base.content, &script)?;
+        total += content.len();
+        if total > PACK_BYTES_MAX {
+            return Err(GitError::TooMuch { what: "bytes in a pack", max: PACK_BYTES_MAX });
+        }
+        let made = repo.put(&Object::new(base.kind, content));
+        left -= 1;
+        for base in [Base::At(at), Base::Named(made)] {
+            let freed = waiting.remove(&base).unwrap_or_default();
+            ready.extend(freed.into_iter().map(|(at, script)| (at, made, script)));
+        }
+    }
+    if left == 0 { Ok(()) } else { Err(GitError::Malformed("a delta without its base")) }
 }
 
 /// The entry that begins at `at`: what it holds, where the next begins, and its unpacked size.
@@ -249,13 +261,14 @@ mod tests {
     use super::*;
     use crate::State;
 
+    fn squeeze(content: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
     /// Two blobs: `hello\n`, and what an offset delta makes of it.
     fn packed(delta: &[u8]) -> Vec<u8> {
-        let squeeze = |content: &[u8]| {
-            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-            encoder.write_all(content).unwrap();
-            encoder.finish().unwrap()
-        };
         let mut pack = Vec::from(*b"PACK\0\0\0\x02\0\0\0\x02");
         let first = pack.len();
         pack.push(3 << 4 | 6);
@@ -293,6 +306,33 @@ mod tests {
     fn deltas_copy_and_insert() {
         // From 6 bytes to 8: copy 5 from 0, insert `, x`.
         check(&packed(b"\x06\x08\x90\x05\x03, x"), Ok(&["hello\n", "hello, x"]));
+    }
+
+    #[test]
+    fn a_chain_of_deltas_may_stand_in_any_order() {
+        let texts: Vec<String> = (0..5).map(|n| format!("hello{}", "!".repeat(n))).collect();
+        let id = |n: usize| Object::new(Kind::Blob, texts[n].clone().into_bytes()).id();
+        let mut pack = Vec::from(*b"PACK\0\0\0\x02\0\0\0\x05");
+        for n in (1..5_u8).rev() {
+            // All of the one before, and a `!`.
+            let script = [4 + n, 5 + n, 0x90, 4 + n, 1, b'!'];
+            pack.push(7 << 4 | 6);
+            pack.extend(id(usize::from(n) - 1).0);
+            pack.extend(squeeze(&script));
+        }
+        pack.push(3 << 4 | 5);
+        pack.extend(squeeze(b"hello"));
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        check(&sealed(pack), Ok(&texts));
+    }
+
+    #[test]
+    fn a_delta_without_its_base_is_refused() {
+        let mut pack = Vec::from(*b"PACK\0\0\0\x02\0\0\0\x01");
+        pack.push(7 << 4 | 6);
+        pack.extend([7; 20]);
+        pack.extend(squeeze(&[5, 6, 0x90, 5, 1, b'!']));
+        check(&sealed(pack), Err("a delta without its base is malformed"));
     }
 
     #[test]
