@@ -48,6 +48,10 @@ struct Disclosed {
 impl Hands {
     pub(super) fn prove(&self, job: &Job<'_>) -> Result<Outcome, HandError> {
         let tree = job.tree()?;
+        if let Some(proof) = self.disproof(tree.as_str())? {
+            self.say(job, "this very build was found wanting before");
+            return self.found_wanting(job, &proof);
+        }
         let before = self.fresh_dir()?;
         if let Some(base) = &self.opening.base {
             self.repository.export(base, before.path())?;
@@ -83,6 +87,16 @@ impl Hands {
             return Ok(done);
         }
         self.found_wanting(job, &proof)
+    }
+
+    /// The proof of this run that this tree did not pass: it would not pass another, and a builder that
+    /// hands the same in again learns nothing new from it.
+    fn disproof(&self, tree: &str) -> Result<Option<Proof>, HandError> {
+        let entries = self.recorder.ledger.run_named(&self.recorder.run, PROOF_MADE)?;
+        let failed = |made: &ProofMade| made.tree == tree && !made.passed;
+        let Some(made) = last::<ProofMade>(&entries, PROOF_MADE, failed) else { return Ok(None) };
+        let proof = self.recorder.ledger.body(&made.proof)?;
+        Ok(serde_json::from_slice(&proof).ok())
     }
 
     fn tell(&self, job: &Job<'_>, news: &GateProgress) {
