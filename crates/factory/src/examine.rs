@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::intents::{self, IntentError, Loaded};
 use crate::layout::Layout;
+use crate::twins;
 
 /// What an intent was found to be.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,7 +49,10 @@ pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
     diagnostics.extend(intent::check(&loaded.intent, &loaded.scenarios, CheckMode::Build));
     let factory = dir.canonicalize().ok().and_then(|dir| Layout::find(&dir));
     let factory = factory.or_else(|| Layout::find(start));
-    let packs = crate::packs(&loaded.intent.interface, factory.as_ref().map(Layout::root))?;
+    let interface = &loaded.intent.interface;
+    let own = factory.as_ref().map(|factory| twins::own(interface, factory.root()));
+    let own = own.transpose()?.unwrap_or_default();
+    let packs = crate::packs(interface, factory.as_ref().map(Layout::root))?;
     diagnostics.extend(scenario::unknown_words(&loaded.scenarios, &packs));
     let strength = strength(&loaded.intent, &loaded.scenarios, &packs);
     diagnostics.extend(strength.diagnostics(&loaded.scenarios));
@@ -64,6 +68,7 @@ pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
         sabotaged_caught: 0,
         satisfaction: None,
         satisfaction_wanted: loaded.intent.satisfaction,
+        twins: twins::fidelity(interface, &own),
     };
     let asked = level(loaded.intent.level);
     let allowed = level(factory.as_ref().and_then(|layout| allowed(layout, &loaded)).unwrap_or(0));

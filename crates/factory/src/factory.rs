@@ -18,6 +18,7 @@ use crate::hands::Hands;
 use crate::intents::{self, IntentError, Loaded};
 use crate::layout::Layout;
 use crate::opening::{self, Opening, OpeningError};
+use crate::twins;
 use runner::Watcher;
 use runner::{DriveError, Stand};
 use runner::{Recorder, now};
@@ -185,8 +186,10 @@ impl Factory {
         for (path, text) in build {
             given.insert(path, ledger.put_body(text.as_bytes())?);
         }
+        let own = twins::own(&loaded.intent.interface, self.layout.root())?;
+        let fidelity = twins::fidelity(&loaded.intent.interface, &own);
         let mut twins = std::collections::BTreeMap::new();
-        for (service, files) in crate::twins::own(&loaded.intent.interface, self.layout.root())? {
+        for (service, files) in own {
             let kept = twins.entry(service).or_insert_with(std::collections::BTreeMap::new);
             for (path, text) in files {
                 kept.insert(path, ledger.put_body(text.as_bytes())?);
@@ -207,6 +210,7 @@ impl Factory {
             base,
             product: opening::keep_product(ledger, &product)?,
             twins,
+            fidelity,
             build: given,
             checks: line.checks.clone(),
             level_max: line.level_max,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base::{Digest, IntentId, LineId};
 use intent::Interface;
+use policy::TwinFidelity;
 use scenario::Packs;
 use serde::{Deserialize, Serialize};
 use ship::{File, ObjectId, Tree};
@@ -46,6 +47,9 @@ pub struct Opening {
     /// the program, whose version stands below.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub twins: BTreeMap<String, BTreeMap<String, Digest>>,
+    /// How like their services the twins were known to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fidelity: Vec<TwinFidelity>,
     /// The build that was handed in: path -> text. Empty where agents are to write it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub build: BTreeMap<String, Digest>,

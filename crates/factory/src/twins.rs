@@ -6,8 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use base::Diagnostic;
+use base::{Diagnostic, Digest};
+use fidelity::measured::{self, FIDELITY};
 use intent::Interface;
+use policy::TwinFidelity;
 use scenario::Packs;
 use twin::{Pack, PackError};
 
@@ -19,7 +21,7 @@ pub const TWINS: &str = "twins";
 /// Files of one pack's folder that are looked at.
 const FILES_MAX: usize = 200;
 
-/// The files of one pack by name: `pack.toml` and its scripts.
+/// The files of one pack by name: `pack.toml`, its scripts, and what was measured of it.
 pub(crate) type PackFiles = BTreeMap<String, String>;
 
 /// The packs of the services that the interface declares; `root` is the factory's.
@@ -82,6 +84,31 @@ pub fn read_pack(folder: &Path) -> Result<Arc<Pack>, IntentError> {
     parse(folder, &read_files(folder)?)
 }
 
+/// The digest of the pack in a folder, by which what was measured of it is known.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn pack_digest(folder: &Path) -> Result<Digest, IntentError> {
+    let files = read_files(folder)?;
+    Ok(measured::digest(files.iter().map(|(name, text)| (name.as_str(), text.as_str()))))
+}
+
+/// How like their services the twins of an interface were measured to be.
+pub(crate) fn fidelity(
+    interface: &Interface,
+    own: &BTreeMap<String, PackFiles>,
+) -> Vec<TwinFidelity> {
+    let of = |service: &String| {
+        let found = match own.get(service) {
+            Some(files) => measured::own(files),
+            None => measured::builtin(service),
+        };
+        let held = found.map(|found| found.held).unwrap_or_default();
+        TwinFidelity { service: service.clone(), passed: held.passed, of: held.of }
+    };
+    interface.twins.keys().map(of).collect()
+}
+
 fn read_files(folder: &Path) -> Result<PackFiles, IntentError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
@@ -91,7 +118,7 @@ fn read_files(folder: &Path) -> Result<PackFiles, IntentError> {
     for entry in fs::read_dir(folder).map_err(unreadable(folder))?.take(FILES_MAX) {
         let path = entry.map_err(unreadable(folder))?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if file == "pack.toml" || file.ends_with(".star") {
+        if file == "pack.toml" || file.ends_with(".star") || file == FIDELITY {
             files.insert(file, fs::read_to_string(&path).map_err(unreadable(&path))?);
         }
     }

@@ -7,6 +7,7 @@
 pub mod bench;
 mod cassette;
 mod compare;
+pub mod measured;
 pub mod replay;
 mod report;
 mod rival;

@@ -33,6 +33,20 @@ pub struct Evidence {
     pub satisfaction: Option<Satisfaction>,
     /// What the intent wants the interval's lower bound to reach.
     pub satisfaction_wanted: f64,
+    /// The twins that the build was proved on, by service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub twins: Vec<TwinFidelity>,
+}
+
+/// How like the real service a twin was measured to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TwinFidelity {
+    pub service: String,
+    /// What the twin did as the service does, of what was looked at.
+    pub passed: u64,
+    /// 0 where nothing was measured, or the twin was changed since.
+    pub of: u64,
 }
 
 /// The share of trajectories that satisfy the user, with its 95% interval.
@@ -74,6 +88,8 @@ pub enum TermName {
     /// Sabotaged builds caught.
     Sabotage,
     Satisfaction,
+    /// How like the real services the twins are; only where there are twins.
+    Fidelity,
 }
 
 /// A level and all that it rests on.
@@ -90,6 +106,12 @@ pub const SABOTAGED_SHARE_LEVEL_5: f64 = 0.8;
 
 /// Below it, a proof lets nearly every second harmful change pass: its case does not spare reading.
 pub const SABOTAGED_SHARE_LEVEL_4: f64 = 0.6;
+
+/// Below it, one of twenty answers that a build was proved on is not what the service would say.
+pub const FIDELITY_LEVEL_5: f64 = 0.95;
+
+/// Below it, one of five is: passing on such a twin shows little, and a person reads the change.
+pub const FIDELITY_LEVEL_4: f64 = 0.8;
 
 /// Fewer sabotaged builds show luck rather than strength: three caught of three may still be a proof
 /// that catches half, in one of eight cases.
@@ -147,6 +169,7 @@ impl fmt::Display for TermName {
             Self::Degenerates => "degenerates",
             Self::Sabotage => "sabotage",
             Self::Satisfaction => "satisfaction",
+            Self::Fidelity => "fidelity",
         })
     }
 }
@@ -157,7 +180,7 @@ pub fn decide_level(asked: Level, allowed: Level, evidence: &Evidence) -> LevelD
         let next = (level < Level::LIGHTS_OFF).then(|| next.to_owned());
         Term { name, level, value: format!("level {level} by {whose}"), next }
     };
-    let terms = vec![
+    let mut terms = vec![
         given(TermName::Asked, asked, "the intent", "ask for more in the intent's `level`"),
         given(TermName::Allowed, allowed, "the factory's policy", "allow the line more"),
         coverage(evidence),
@@ -165,6 +188,7 @@ pub fn decide_level(asked: Level, allowed: Level, evidence: &Evidence) -> LevelD
         sabotage(evidence),
         satisfaction(evidence),
     ];
+    terms.extend(fidelity(evidence));
     let level = terms.iter().map(|term| term.level).min().unwrap_or(Level::MANUAL);
     let binding = terms.iter().filter(|term| term.level == level).map(|term| term.name).collect();
     LevelDecision { level, terms, binding }
@@ -261,6 +285,31 @@ fn satisfaction(evidence: &Evidence) -> Term {
     term(TermName::Satisfaction, level, value, next)
 }
 
+/// The twin that is least like its service decides; where nobody measured one, a person says the last yes (4).
+fn fidelity(evidence: &Evidence) -> Option<Term> {
+    let share = |twin: &TwinFidelity| twin.passed as f64 / twin.of as f64;
+    let level = |twin: &TwinFidelity| match twin.of {
+        0 => 4,
+        _ if share(twin) >= FIDELITY_LEVEL_5 => 5,
+        _ if share(twin) >= FIDELITY_LEVEL_4 => 4,
+        _ => 3,
+    };
+    let lowest = evidence.twins.iter().min_by_key(|twin| level(twin))?;
+    let told = evidence.twins.iter().map(|twin| match twin.of {
+        0 => format!("{} not measured", twin.service),
+        of => format!("{} {:.1}% of {of}", twin.service, share(twin) * 100.0),
+    });
+    let service = &lowest.service;
+    let next = match lowest.of {
+        0 => format!(
+            "measure {service}'s twin: dark twin import --service {service} RECORDINGS --save"
+        ),
+        _ => format!("make {service}'s twin more like the service"),
+    };
+    let value = format!("twins: {}", told.collect::<Vec<_>>().join(", "));
+    Some(term(TermName::Fidelity, level(lowest), value, next))
+}
+
 fn count(n: u32, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
@@ -281,6 +330,7 @@ mod tests {
             sabotaged_caught: 9,
             satisfaction: Some(Satisfaction { point: 1.0, lower: 0.912, upper: 1.0, n: 40 }),
             satisfaction_wanted: 0.9,
+            twins: Vec::new(),
         }
     }
 
@@ -339,6 +389,32 @@ mod tests {
     }
 
     #[test]
+    fn the_twin_that_is_least_like_its_service_decides() {
+        let decided = |twins: &[(&str, u64, u64)]| {
+            let twins = twins.iter().map(|(service, passed, of)| TwinFidelity {
+                service: (*service).to_owned(),
+                passed: *passed,
+                of: *of,
+            });
+            let evidence = Evidence { twins: twins.collect(), ..strong() };
+            let decision = decide_level(Level(5), Level(5), &evidence);
+            let term = decision.terms.into_iter().find(|term| term.name == TermName::Fidelity);
+            let said =
+                term.map(|term| format!("{}; {}", term.value, term.next.unwrap_or_default()));
+            (decision.level.number(), said.unwrap_or_default())
+        };
+        assert_eq!(decided(&[]), (5, String::new()));
+        let good = "twins: okta 100.0% of 9, slack 95.0% of 20; ".to_owned();
+        assert_eq!(decided(&[("okta", 9, 9), ("slack", 19, 20)]), (5, good));
+        let unmeasured = "twins: hr not measured, okta 100.0% of 9; \
+                          measure hr's twin: dark twin import --service hr RECORDINGS --save";
+        assert_eq!(decided(&[("hr", 0, 0), ("okta", 9, 9)]), (4, unmeasured.to_owned()));
+        let poor =
+            "twins: hr not measured, okta 79.0% of 100; make okta's twin more like the service";
+        assert_eq!(decided(&[("hr", 0, 0), ("okta", 79, 100)]), (3, poor.to_owned()));
+    }
+
+    #[test]
     fn nothing_tried_is_nothing_shown() {
         let evidence = Evidence {
             requirements_total: 0,
@@ -349,6 +425,7 @@ mod tests {
             sabotaged_caught: 0,
             satisfaction: None,
             satisfaction_wanted: 0.9,
+            twins: Vec::new(),
         };
         check(
             3,

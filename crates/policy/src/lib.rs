@@ -11,7 +11,8 @@ mod sink;
 pub use disclosure::{DISCLOSED_MILLIBITS_MAX, Disclosure, DisclosureMeter, FailureKind};
 pub use label::{Compartment, Compartments, Integrity, Label};
 pub use level::{
-    Evidence, Level, LevelDecision, LevelError, SABOTAGED_MIN, SABOTAGED_SHARE_LEVEL_4,
-    SABOTAGED_SHARE_LEVEL_5, Satisfaction, Term, TermName, decide_level,
+    Evidence, FIDELITY_LEVEL_4, FIDELITY_LEVEL_5, Level, LevelDecision, LevelError, SABOTAGED_MIN,
+    SABOTAGED_SHARE_LEVEL_4, SABOTAGED_SHARE_LEVEL_5, Satisfaction, Term, TermName, TwinFidelity,
+    decide_level,
 };
 pub use sink::{Denied, Holdings, Planned, Sink, keep_apart, open};

@@ -33,6 +33,8 @@ pub struct ProveInput<'a> {
     pub checks: &'a [String],
     /// What the twins that the intent declares are made of.
     pub packs: &'a Packs,
+    /// How like their services these are.
+    pub twins: &'a [policy::TwinFidelity],
     pub settings: &'a ProveSettings,
 }
 
@@ -179,6 +181,7 @@ impl Bench<'_> {
                 sabotaged_caught: 0,
                 satisfaction: None,
                 satisfaction_wanted: self.input.intent.satisfaction,
+                twins: self.input.twins.to_vec(),
             },
             requirements: Vec::new(),
         };
@@ -227,5 +230,6 @@ fn evidence(proof: &Proof, report: Option<&SatisfactionReport>) -> policy::Evide
             n: narrow(report.overall.n),
         }),
         satisfaction_wanted: proof.evidence.satisfaction_wanted,
+        twins: proof.evidence.twins.clone(),
     }
 }

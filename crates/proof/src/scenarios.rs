@@ -94,7 +94,7 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
         rounds: trajectories.len() / scenarios.max(1),
         planned,
         error: DECISION_ERROR,
-        chance: test(wanted).flawless_chance(trajectories.len() as u64),
+        chance: told(test(wanted).flawless_chance(trajectories.len() as u64)),
         because: decided.unwrap_or(Because::Spent),
     };
     Ok(judge(trajectories, wanted, stopping))
@@ -121,6 +121,11 @@ fn undecided(trajectory: &Trajectory) -> Option<(&ScenarioId, &String)> {
         Played::Undecided { reason } => Some((&trajectory.scenario, reason)),
         _ => None,
     }
+}
+
+/// A chance in millionths, never made smaller: its last bits depend on how numbers are read and written.
+fn told(chance: f64) -> f64 {
+    (chance * 1e6).ceil() / 1e6
 }
 
 /// Any failed trajectory fails the gate: satisfaction says how much was shown, and excuses nothing.

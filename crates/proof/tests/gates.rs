@@ -63,6 +63,7 @@ impl Bench {
             subject: "0123456789abcdef0123456789abcdef01234567",
             checks: &self.checks,
             packs: &scenario::Packs::default(),
+            twins: &[],
             settings: &self.settings,
         };
         prove(&input, &sandbox, cancel, &mut |_| ())

@@ -70,6 +70,7 @@ impl Hands {
             subject: tree.as_str(),
             checks: &self.opening.checks,
             packs: &self.packs,
+            twins: &self.opening.fidelity,
             settings: &settings,
         };
         let mut progress = |news: GateProgress| self.tell(job, &news);

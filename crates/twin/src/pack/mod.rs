@@ -80,12 +80,17 @@ impl Pack {
         builtin::PACKS.iter().map(|(name, _)| *name).collect()
     }
 
+    /// The files of a pack that comes with the program: `(name, text)`.
+    pub fn builtin_files(name: &str) -> Option<&'static [(&'static str, &'static str)]> {
+        builtin::PACKS.iter().find(|(known, _)| *known == name).map(|(_, files)| *files)
+    }
+
     /// A pack that comes with the program.
     ///
     /// # Errors
     /// A name that none has.
     pub fn builtin(name: &str) -> Result<Arc<Self>, PackError> {
-        let Some((_, files)) = builtin::PACKS.iter().find(|(known, _)| *known == name) else {
+        let Some(files) = Self::builtin_files(name) else {
             let known = Self::builtin_names().into_iter().map(str::to_owned).collect();
             return Err(PackError::Unknown { name: name.to_owned(), known });
         };

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fidelity::measured::{FIDELITY, Measure, Measured};
 use fidelity::replay::{Compared, Verdict, replay, weigh};
 use fidelity::{Cassette, Tally};
 use indicatif::ProgressBar;
 
-use super::pack;
+use super::{own_pack, pack};
 use crate::Globals;
 use crate::commands::print_json;
 use crate::failure::{Answer, Failure};
@@ -27,16 +28,26 @@ pub(crate) struct Args {
     /// Show every difference, not only how many there are of each operation
     #[arg(long)]
     differences: bool,
+    /// Keep what was found beside the pack, which must be one of your own: proofs tell how far its twin
+    /// is to be trusted
+    #[arg(long)]
+    save: bool,
 }
 
 /// Folders within folders that are looked into.
 const DEPTH_MAX: usize = 16;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
-    let pack = match (&args.pack, &args.service) {
-        (Some(folder), _) => factory::read_pack(folder)?,
-        (None, service) => pack(globals, service.as_deref().unwrap_or_default())?,
+    let service = args.service.as_deref().unwrap_or_default();
+    let folder = args.pack.clone().or_else(|| own_pack(globals, service));
+    let pack = match &folder {
+        Some(folder) => factory::read_pack(folder)?,
+        None => pack(globals, service)?,
     };
+    if args.save && folder.is_none() {
+        let known = "comes with the program, which has its fidelity";
+        return Err(Failure::usage(format!("the twin of {service} {known}: take --save away")));
+    }
     let mut files = Vec::new();
     for path in &args.cassettes {
         collect(path, 0, &mut files).map_err(|error| {
@@ -75,9 +86,25 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     }
     weigh(&mut all);
     report(globals, &args, &all);
+    if let Some(folder) = folder.filter(|_| args.save) {
+        save(&folder, &all)?;
+    }
     let differ = all.iter().any(|one| one.verdict == Verdict::Different);
     let fine = !differ && unreadable.is_empty();
     Ok(if fine { Answer::Fine } else { Answer::Wanting })
+}
+
+/// Exchanges that say nothing about the twin, since the recording lacks what they need, do not count; those
+/// that it does not cover do.
+fn save(folder: &Path, all: &[Compared]) -> Result<(), Failure> {
+    let mut held = Tally::default();
+    for one in all.iter().filter(|one| one.verdict != Verdict::NeedsState) {
+        held.add(one.verdict == Verdict::Same);
+    }
+    let pack = factory::pack_digest(folder)?;
+    let measured = Measured { pack, by: Measure::Recordings, held, floor: None };
+    let text = serde_json::to_string_pretty(&measured).expect("a tally has a JSON form");
+    Ok(fs::write(folder.join(FIDELITY), text + "\n")?)
 }
 
 fn report(globals: &Globals, args: &Args, all: &[Compared]) {

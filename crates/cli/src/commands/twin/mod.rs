@@ -70,12 +70,16 @@ fn own_packs(globals: &Globals) -> Vec<PathBuf> {
     folders
 }
 
+/// The folder of the factory's own pack of a service, if it has one.
+fn own_pack(globals: &Globals, service: &str) -> Option<PathBuf> {
+    let mut own = own_packs(globals).into_iter();
+    own.find(|folder| folder.file_name().is_some_and(|name| name == service))
+}
+
 /// The pack of a service: the factory's own, or the one that comes with the program.
 fn pack(globals: &Globals, service: &str) -> Result<Arc<Pack>, Failure> {
-    let own = own_packs(globals);
-    let found = own.iter().find(|folder| folder.file_name().is_some_and(|name| name == service));
-    match found {
-        Some(folder) => Ok(factory::read_pack(folder)?),
+    match own_pack(globals, service) {
+        Some(folder) => Ok(factory::read_pack(&folder)?),
         None => Pack::builtin(service).map_err(|error| Failure::usage(base::chain(&error))),
     }
 }

@@ -1,12 +1,15 @@
 //! `dark twin score`
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fidelity::measured::{Measure, Measured, digest};
 use fidelity::suite::{Expectation, LANGUAGES, SUITES, Suite};
 use fidelity::{EMULATE, Rival, Score, Stub, table};
-use twin::Universe;
+use twin::{Pack, Universe};
 use twin_server::{Canned, Clock, Loopback, Options, Served};
 
 use super::{cache_dir, pack};
@@ -27,10 +30,16 @@ pub(crate) struct Args {
     /// Where SDKs are installed [default: the user's cache directory]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Keep our scores in this file, beside those of other services
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    save: Option<PathBuf>,
     /// Do not list the expectations that did not hold
     #[arg(long)]
     quiet: bool,
 }
+
+/// What our twin is called among servers.
+const OURS: &str = "ours";
 
 type Found = Vec<(&'static str, Expectation)>;
 
@@ -47,6 +56,9 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         for scored in &rows {
             println!("\n### {}\n\n{}", scored.service, table(&scored.rows, scored.floor.as_ref()));
         }
+    }
+    if let Some(file) = &args.save {
+        save(file, &rows)?;
     }
     Ok(if all_well { Answer::Fine } else { Answer::Wanting })
 }
@@ -65,55 +77,107 @@ impl Scored {
     }
 }
 
+/// Keeps the scores with the digests of the packs that they are of.
+fn save(file: &Path, rows: &[Scored]) -> Result<(), Failure> {
+    let mut kept: BTreeMap<String, Measured> = match fs::read_to_string(file) {
+        Ok(text) => serde_json::from_str(&text).map_err(|error| {
+            Failure::usage(format!("{} holds no scores: {error}", file.display()))
+        })?,
+        Err(_) => BTreeMap::new(),
+    };
+    for scored in rows {
+        // Suites are of the services that have a pack of ours; a factory's own is measured by recordings.
+        let files = Pack::builtin_files(scored.service).unwrap_or_default();
+        let Some((_, ours)) = scored.rows.first() else { continue };
+        let measured = Measured {
+            pack: digest(files.iter().copied()),
+            by: Measure::Suites,
+            held: ours.headline,
+            floor: scored.floor.as_ref().map(|floor| floor.headline),
+        };
+        kept.insert(scored.service.to_owned(), measured);
+    }
+    let text = serde_json::to_string_pretty(&kept).expect("scores have a JSON form");
+    fs::write(file, text + "\n")
+        .map_err(|error| Failure::usage(format!("failed to write {}: {error}", file.display())))
+}
+
 fn one(
     globals: &Globals,
     args: &Args,
     suite: &'static Suite,
-    cache: &std::path::Path,
+    cache: &Path,
 ) -> Result<Scored, Failure> {
     let service = suite.service;
     let mut tell = |what: &str| eprintln!("{what}");
     let installed = suite.install(cache, &mut tell).map_err(|error| Failure::of(&error))?;
-    let against = |name: &str, url: &str, control: Option<&str>| -> Result<Score, Failure> {
-        let mut found: Found = Vec::new();
-        for language in LANGUAGES {
-            eprintln!("{service}: the {language} suite against {name}");
-            let run = installed.run(language, url, control).map_err(|error| Failure::of(&error))?;
-            found.extend(run.into_iter().map(|one| (language, one)));
-        }
-        for (language, one) in &found {
-            if globals.json {
-                print_json(&serde_json::json!({
-                    "service": service, "server": name, "language": language, "expectation": one,
-                }));
-            } else if !one.ok && !args.quiet && name == "ours" {
-                let source = one.source.name();
-                let line = format!(
-                    "  {} {}: {} ({source}, {language})",
-                    one.operation, one.check, one.detail
-                );
-                println!("{}", base::printable(&line));
-            }
-        }
-        Ok(Score::of(found.iter().map(|(language, one)| (*language, one))))
+    let against = |name: &str, language, url: &str, control: Option<&str>| {
+        eprintln!("{service}: the {language} suite against {name}");
+        let found = installed.run(language, url, control).map_err(|error| Failure::of(&error))?;
+        show(globals, args, service, name, language, &found);
+        Ok::<Found, Failure>(found.into_iter().map(|one| (language, one)).collect())
     };
     if let Some(url) = &args.url {
-        let rows = vec![(url.clone(), against(url, url.trim_end_matches('/'), None)?)];
-        return Ok(Scored { service, rows, floor: None });
+        let mut found = Found::new();
+        for language in LANGUAGES {
+            found.extend(against(url, language, url.trim_end_matches('/'), None)?);
+        }
+        return Ok(Scored { service, rows: vec![(url.clone(), score(&found))], floor: None });
     }
-    let served = serve(globals, suite, None)?;
-    let url = base_url(&served, service);
-    let mut rows = vec![("ours".to_owned(), against("ours", &url, Some(&format!("{url}/_twin")))?)];
-    let canned = Stub::of(&served.stop());
+    // A fresh server for each language: what one suite leaves behind is not the other's business.
+    let (mut ours, mut rivals, mut floor) = (Found::new(), Found::new(), Found::new());
+    let mut canned = Canned::new();
+    for language in LANGUAGES {
+        let served = serve(globals, suite, None)?;
+        let url = base_url(&served, service);
+        ours.extend(against(OURS, language, &url, Some(&format!("{url}/_twin")))?);
+        for (operation, answer) in Stub::of(&served.stop()) {
+            canned.entry(operation).or_insert(answer);
+        }
+    }
+    let mut rows = vec![(OURS.to_owned(), score(&ours))];
     if args.beside_emulate {
-        let rival = Rival::start(cache, service, suite.seed, &mut tell)
-            .map_err(|error| Failure::of(&error))?;
-        rows.push((format!("emulate {EMULATE}"), against("emulate", rival.url(), None)?));
+        for language in LANGUAGES {
+            let rival = Rival::start(cache, service, suite.seed, &mut tell)
+                .map_err(|error| Failure::of(&error))?;
+            rivals.extend(against("emulate", language, rival.url(), None)?);
+        }
+        rows.push((format!("emulate {EMULATE}"), score(&rivals)));
     }
     let stub = serve(globals, suite, Some(canned))?;
-    let floor = against("the stateless stub", &base_url(&stub, service), None)?;
+    for language in LANGUAGES {
+        floor.extend(against("the stateless stub", language, &base_url(&stub, service), None)?);
+    }
+    let floor = score(&floor);
     rows.push(("stateless stub".to_owned(), floor.clone()));
     Ok(Scored { service, rows, floor: Some(floor) })
+}
+
+fn score(found: &Found) -> Score {
+    Score::of(found.iter().map(|(language, one)| (*language, one)))
+}
+
+/// Everything as JSON; for a person, what our twin does not.
+fn show(
+    globals: &Globals,
+    args: &Args,
+    service: &str,
+    server: &str,
+    language: &str,
+    found: &[Expectation],
+) {
+    for one in found {
+        if globals.json {
+            print_json(&serde_json::json!({
+                "service": service, "server": server, "language": language, "expectation": one,
+            }));
+        } else if !one.ok && !args.quiet && server == OURS {
+            let (operation, check, detail) = (&one.operation, &one.check, &one.detail);
+            let source = one.source.name();
+            let line = format!("  {operation} {check}: {detail} ({source}, {language})");
+            println!("{}", base::printable(&line));
+        }
+    }
 }
 
 fn chosen(args: &Args) -> Result<Vec<&'static Suite>, Failure> {
