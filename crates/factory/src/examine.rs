@@ -56,6 +56,7 @@ pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
     diagnostics.extend(scenario::unknown_words(&loaded.scenarios, &packs));
     let strength = strength(&loaded.intent, &loaded.scenarios, &packs);
     diagnostics.extend(strength.diagnostics(&loaded.scenarios));
+    diagnostics.extend(scenario::unplayed_faults(&loaded.intent, &loaded.scenarios));
     diagnostics.sort_by_key(|found| std::cmp::Reverse(found.severity));
     let (caught, total) = strength.caught();
     let (caught, total) = (narrow(caught), narrow(total));

@@ -4,6 +4,8 @@
 //! belongs to the compartment `holdout`. It refuses to argue beyond its evidence: what was not shown
 //! has a section of its own.
 
+mod service;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -166,7 +168,11 @@ fn weaknesses<'a>(
         )),
         _ => None,
     });
-    weak.chain(survivors)
+    let doings = proof.strength().into_iter().flat_map(|found| found.service.survivors());
+    let doings = doings
+        .filter(|survivor| survivor.requirements.contains(&shown.id))
+        .map(|survivor| format!("nobody would notice {}.", service::told(survivor)));
+    weak.chain(survivors).chain(doings)
 }
 
 fn gates(out: &mut String, proof: &Proof) {
@@ -214,11 +220,12 @@ fn strength(out: &mut String, proof: &Proof) {
     if found.equivalent + found.not_built > 0 {
         line!(
             out,
-            "* Not counted: {} that no generated call told from the product, {} that did not build.",
+            "* Not counted: {} that nothing told from the product, {} that did not build.",
             found.equivalent,
             found.not_built
         );
     }
+    out.push_str(&service::lines(&found.service));
     line!(out);
 }
 
@@ -367,6 +374,7 @@ fn strength_numbers(found: &crate::StrengthEvidence) -> Value {
             "not_built": found.not_built,
             "survivors": mutants,
         },
+        "service": service::numbers(&found.service),
     })
 }
 

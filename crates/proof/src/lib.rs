@@ -10,6 +10,7 @@ mod gate;
 mod integrity;
 mod prove;
 mod scenarios;
+mod service;
 mod strength;
 mod workshop;
 mod write_set;

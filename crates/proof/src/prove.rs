@@ -13,7 +13,7 @@ use crate::export::{Export, ExportError};
 use crate::gate::{
     Gate, GateEvidence, GateProgress, ProgressEvent, Proof, RequirementProof, Verdict,
 };
-use crate::{Workshop, checks, integrity, scenarios, strength};
+use crate::{StrengthEvidence, Workshop, checks, integrity, scenarios, strength};
 
 /// What is proved, and against what.
 #[derive(Debug, Clone, Copy)]
@@ -214,14 +214,14 @@ fn evidence(proof: &Proof, report: Option<&SatisfactionReport>) -> policy::Evide
     let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let strength = proof.strength();
     let (caught, degenerates) = strength.map_or((0, 0), |found| found.degenerates.caught());
-    let (killed, survived) = strength.map_or((0, 0), |found| (found.caught, found.survived));
+    let (killed, harmful) = strength.map_or((0, 0), StrengthEvidence::weaker);
     let covered = proof.requirements.iter().filter(|one| !one.scenarios.is_empty()).count();
     policy::Evidence {
         requirements_total: count(proof.requirements.len()),
         requirements_covered: count(covered),
         degenerates_total: narrow(degenerates),
         degenerates_caught: narrow(caught),
-        sabotaged_total: count(killed + survived),
+        sabotaged_total: count(harmful),
         sabotaged_caught: count(killed),
         satisfaction: report.map(|report| policy::Satisfaction {
             point: report.overall.point,

@@ -236,4 +236,14 @@ mod tests {
             assert!(found.passed && evidence.satisfaction.overall.lower >= wanted, "{wanted}");
         }
     }
+
+    #[test]
+    fn evidence_of_before_playing_stopped_early_is_still_read() {
+        let found = found(trajectories(5, &[]), 0.5);
+        let GateEvidence::Scenarios(evidence) = &found.evidence else { panic!() };
+        let mut stored = serde_json::to_value(evidence).unwrap();
+        stored.as_object_mut().unwrap().remove("stopping").unwrap();
+        let read: ScenarioEvidence = serde_json::from_value(stored).unwrap();
+        assert_eq!((read.stopping, read.trajectories.len()), (None, 5));
+    }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use base::{RequirementId, ScenarioId};
 use sandbox::Exit;
 use scenario::{
-    Call, Mutant, PlaySettings, Played, Player, Strength, World, mutants, play, side_by_side,
-    variants,
+    Call, Mutant, Observation, PlaySettings, Played, Player, ServiceStrength, Strength, World,
+    mutants, play, side_by_side, variants,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ use crate::gate::GateEvidence;
 use crate::in_write_set;
 use crate::integrity::is_test;
 use crate::prove::{Advance, Bench, Finding, ProofError};
+use crate::service::Known;
 
 /// A proof that lets more than half of what harms a build pass shows nothing by passing it. Higher
 /// levels of autonomy ask for more; this is what no build ships below.
@@ -30,12 +31,33 @@ pub struct StrengthEvidence {
     pub mutants: Vec<TriedMutant>,
     /// Mutants that a scenario or visible check caught.
     pub caught: usize,
-    /// Mutants that behave differently on a generated call, and that nothing caught.
+    /// Mutants that behave differently, on a generated call or, of a service, in a scenario, and that
+    /// nothing caught.
     pub survived: usize,
-    /// Mutants that no generated call tells from the build; in neither number.
+    /// Mutants that nothing tells from the build; in neither number.
     pub equivalent: usize,
     /// Mutants that did not build; in neither number.
     pub not_built: usize,
+    /// Of a build that is a service: what could be wrong in what it answers and does without anybody
+    /// noticing, and the faults that no scenario plays.
+    #[serde(default, skip_serializing_if = "ServiceStrength::is_empty")]
+    pub service: ServiceStrength,
+}
+
+impl StrengthEvidence {
+    /// How much of what harms the build was caught, and of how much: of sabotaged copies or of a
+    /// service's sabotaged doings, whichever are caught less. They are not added up, since many plain
+    /// sabotages that anything catches would hide a few copies that nothing does.
+    pub fn weaker(&self) -> (usize, usize) {
+        let copies = (self.caught, self.caught + self.survived);
+        let doings = self.service.caught();
+        match (copies, doings) {
+            (copies, (_, 0)) => copies,
+            ((_, 0), doings) => doings,
+            (copies, doings) if copies.0 * doings.1 <= doings.0 * copies.1 => copies,
+            (_, doings) => doings,
+        }
+    }
 }
 
 /// A sabotaged copy and what became of it.
@@ -58,7 +80,8 @@ pub enum Fate {
     },
     NotBuilt,
     Equivalent,
-    /// `call` shows the difference; a scenario on these requirements would have caught it.
+    /// `call` shows the difference (of a service: the scenario in which it shows, and in what); a
+    /// scenario on these requirements would have caught it.
     Survived {
         call: Call,
         requirements: Vec<RequirementId>,
@@ -72,14 +95,15 @@ pub(crate) fn gate(
 ) -> Result<Finding, ProofError> {
     let input = bench.input;
     let degenerates = scenario::strength(input.intent, input.scenarios, input.packs);
-    let saboteur = Saboteur::new(bench, slowest_ms);
+    let saboteur = Saboteur::new(bench, slowest_ms)?;
     let mutants = mutants(
         &targets(bench),
         input.settings.seeds.first().copied().unwrap_or(0),
         input.settings.mutants,
     );
+    let service = saboteur.service(advance)?;
     let tried = saboteur.try_all(mutants, advance)?;
-    Ok(judge(degenerates, tried))
+    Ok(judge(degenerates, tried, service))
 }
 
 /// What is sabotaged: the program files that this build changed and was allowed to; where it changed
@@ -101,7 +125,7 @@ fn targets(bench: &Bench<'_>) -> BTreeMap<String, String> {
     if changed.is_empty() { own(false) } else { changed }
 }
 
-fn judge(degenerates: Strength, mutants: Vec<TriedMutant>) -> Finding {
+fn judge(degenerates: Strength, mutants: Vec<TriedMutant>, service: ServiceStrength) -> Finding {
     let count = |wanted: fn(&Fate) -> bool| mutants.iter().filter(|one| wanted(&one.fate)).count();
     let caught =
         count(|fate| matches!(fate, Fate::CaughtByScenario { .. } | Fate::CaughtByCheck { .. }));
@@ -111,13 +135,17 @@ fn judge(degenerates: Strength, mutants: Vec<TriedMutant>) -> Finding {
     let alive: Vec<&str> = degenerates.survivors().map(|one| one.name.as_str()).collect();
     let (stopped, programs) = degenerates.caught();
     let harmful = caught + survived;
-    let enough = harmful >= policy::SABOTAGED_MIN as usize;
-    let weak = enough && (caught as f64) < CAUGHT_SHARE_MIN * harmful as f64;
+    let (noticed, doings) = service.caught();
+    let weak = is_weak(caught, harmful) || is_weak(noticed, doings);
     let mut summary = format!(
         "{stopped} of {programs} degenerate programs and {caught} of {harmful} sabotaged builds caught"
     );
     if equivalent > 0 {
         summary.push_str(&format!(" ({equivalent} more did no harm)"));
+    }
+    if doings > 0 {
+        summary
+            .push_str(&format!("; {noticed} of {doings} sabotaged doings of the service noticed"));
     }
     if !alive.is_empty() {
         summary.push_str(&format!("; `{}` would pass", alive.join("`, `")));
@@ -137,8 +165,15 @@ fn judge(degenerates: Strength, mutants: Vec<TriedMutant>) -> Finding {
             survived,
             equivalent,
             not_built,
+            service,
         }),
     }
+}
+
+/// Whether so many tell that too few are caught.
+fn is_weak(caught: usize, harmful: usize) -> bool {
+    let enough = harmful >= policy::SABOTAGED_MIN as usize;
+    enough && (caught as f64) < CAUGHT_SHARE_MIN * harmful as f64
 }
 
 /// Tries sabotaged copies of one build.
@@ -146,13 +181,15 @@ struct Saboteur<'a> {
     bench: &'a Bench<'a>,
     play: PlaySettings,
     seed: u64,
+    /// Where the build is a service.
+    known: Option<Known>,
 }
 
 /// What can be observed of one call. The wording of messages is the builder's own.
 type Behaviour = (Exit, Vec<u8>, bool, BTreeMap<String, Vec<u8>>);
 
 impl<'a> Saboteur<'a> {
-    fn new(bench: &'a Bench<'a>, slowest_ms: u64) -> Self {
+    fn new(bench: &'a Bench<'a>, slowest_ms: u64) -> Result<Self, ProofError> {
         /// Times slower than the build's slowest play before a copy counts as hanging: copies that
         /// loop for ever are common, and each would cost the whole limit.
         const SLOWER_MAX: u64 = 20;
@@ -162,7 +199,20 @@ impl<'a> Saboteur<'a> {
         let patience = Duration::from_millis(slowest_ms.saturating_mul(SLOWER_MAX)).max(WALL_MIN);
         play.limits.wall = play.limits.wall.min(patience);
         let seed = bench.input.settings.seeds.first().copied().unwrap_or(0);
-        Self { bench, play, seed }
+        let mut saboteur = Self { bench, play, seed, known: None };
+        let input = bench.input;
+        if input.intent.interface.service.is_some() {
+            let player = saboteur.player(bench.built());
+            saboteur.known = Some(Known::of(&player, input.scenarios, seed)?);
+        }
+        Ok(saboteur)
+    }
+
+    /// What would go unnoticed of what a service does.
+    fn service(&self, advance: Advance<'_>) -> Result<ServiceStrength, ProofError> {
+        let Some(known) = &self.known else { return Ok(ServiceStrength::default()) };
+        let player = self.player(self.bench.built());
+        known.strength(&player, self.bench.input.scenarios, self.seed, advance)
     }
 
     fn try_all(
@@ -178,6 +228,9 @@ impl<'a> Saboteur<'a> {
             done += 1;
             advance(done, total);
         });
+        if self.bench.workshop.cancel.is_pulled() {
+            return Err(ProofError::Cancelled);
+        }
         let fates: Result<Vec<Fate>, ProofError> = fates.into_iter().collect();
         let tried = mutants.iter().cloned().zip(fates?);
         Ok(tried.map(|(mutant, fate)| TriedMutant { mutant, fate }).collect())
@@ -246,8 +299,16 @@ impl<'a> Saboteur<'a> {
             return Ok(Fate::NotBuilt);
         }
         let player = self.player(stage.path());
+        let mut plays: Vec<Observation> = Vec::new();
         for scenario in input.scenarios {
-            match player.trajectory(scenario, self.seed).played {
+            let played = match &self.known {
+                None => player.trajectory(scenario, self.seed).played,
+                Some(_) => {
+                    plays.push(player.observed(scenario, self.seed));
+                    plays[plays.len() - 1].trajectory.played.clone()
+                }
+            };
+            match played {
                 Played::Satisfied => {}
                 Played::Failed(_) => {
                     return Ok(Fate::CaughtByScenario { scenario: scenario.id.clone() });
@@ -265,25 +326,19 @@ impl<'a> Saboteur<'a> {
                 return self.harmful(stage.path(), call);
             }
         }
-        Ok(self.of_service().unwrap_or(Fate::Equivalent))
+        match self.call_of_service(&player, &plays) {
+            Some(call) => self.harmful(stage.path(), &call),
+            None => Ok(Fate::Equivalent),
+        }
     }
 
-    /// A service is not compared by generated calls: a copy of one that nothing caught counts as
-    /// harmful, which errs on the side of more scenarios.
-    fn of_service(&self) -> Option<Fate> {
-        let intent = self.bench.input.intent;
-        let service = intent.interface.service.as_ref()?;
-        let requirements: Vec<RequirementId> =
-            intent.requirements.iter().map(|requirement| requirement.id.clone()).collect();
-        let call = Call {
-            scenario: None,
-            requirements: requirements.clone(),
-            words: vec![service.name.clone()],
-            stdin: String::new(),
-            files: Vec::new(),
-            env: Vec::new(),
-        };
-        Some(Fate::Survived { call, requirements })
+    /// Where a copy of a service differs from it, after a play of each scenario.
+    fn call_of_service(&self, player: &Player<'_>, plays: &[Observation]) -> Option<Call> {
+        let input = self.bench.input;
+        let service = input.intent.interface.service.as_ref()?;
+        let known = self.known.as_ref()?;
+        let found = known.difference(player, input.scenarios, self.seed, plays)?;
+        Some(found.call(&service.name))
     }
 
     fn failed_example(&self, player: &Player<'_>) -> Result<Option<String>, ProofError> {
@@ -370,7 +425,8 @@ mod tests {
 
     #[test]
     fn half_of_what_harms_must_be_caught_and_what_does_no_harm_is_not_counted() {
-        let passes = |counts| judge(degenerates(true), tried(counts)).passed;
+        let passes =
+            |counts| judge(degenerates(true), tried(counts), ServiceStrength::default()).passed;
         assert!(passes([5, 5, 0, 0]));
         assert!(!passes([4, 5, 0, 0]));
         assert!(passes([4, 4, 90, 90]));
@@ -381,8 +437,18 @@ mod tests {
 
     #[test]
     fn a_degenerate_survivor_holds_the_build() {
-        let found = judge(degenerates(false), tried([9, 0, 0, 0]));
+        let found = judge(degenerates(false), tried([9, 0, 0, 0]), ServiceStrength::default());
         assert!(!found.passed);
         assert!(found.summary.contains("`silent` would pass"), "{}", found.summary);
+    }
+
+    #[test]
+    fn evidence_of_before_services_were_tried_is_still_read() {
+        let stored = r#"{"degenerates":{"programs":[],"weaknesses":[]},"mutants":[],"caught":4,
+            "survived":1,"equivalent":0,"not_built":0}"#;
+        let read: StrengthEvidence = serde_json::from_str(stored).unwrap();
+        assert!(read.service.is_empty());
+        assert_eq!(read.weaker(), (4, 5));
+        assert!(!serde_json::to_string(&read).unwrap().contains("service"));
     }
 }

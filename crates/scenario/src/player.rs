@@ -164,9 +164,21 @@ impl<'a> Player<'a> {
                 watch(Watched::Step(step));
             }
         };
+        self.timed(scenario, seed, &mut |mut world| {
+            play_watched(kinds(scenario), &mut world, &mut look)
+        })
+    }
+
+    /// What `play` makes of a fresh world, unless the cord was pulled before it ended.
+    pub(crate) fn timed(
+        &self,
+        scenario: &Scenario,
+        seed: u64,
+        play: &mut dyn FnMut(SandboxWorld<'a>) -> Played,
+    ) -> Trajectory {
         let started = Instant::now();
         let mut play = || match self.world(seed) {
-            Ok(mut world) => play_watched(kinds(scenario), &mut world, &mut look),
+            Ok(world) => play(world),
             Err(error) => Played::Undecided { reason: base::chain(&error) },
         };
         // Whatever it seems to have come to: what pulled the cord may have ended the program too.

@@ -11,7 +11,7 @@ use base::Timestamp;
 use intent::{Interface, Query, Row};
 use serde_json::{Map, Value, json};
 use twin::{Exchange, Fault, Pack, PackError, Universe, UniverseError};
-use twin_server::{Clock, Dial, Options, Served};
+use twin_server::{Between, Clock, Dial, Options, Served};
 
 use crate::WorldError;
 
@@ -56,6 +56,8 @@ pub struct Twins {
     state: State,
     /// Of the exchanges that were handed out already, the last.
     told: u64,
+    /// Who stands between the program under test and the universe, if anybody does.
+    pub(crate) between: Option<Arc<dyn Between>>,
 }
 
 enum State {
@@ -76,7 +78,7 @@ impl Twins {
             let seeded = universe.seed_service(pack.service(), json!({}));
             seeded.map_err(WorldError::Twin)?;
         }
-        Ok(Self { state: State::Still(Box::new(universe)), told: 0 })
+        Ok(Self { state: State::Still(Box::new(universe)), told: 0, between: None })
     }
 
     /// Looks at the universe, or changes it; the program's requests wait meanwhile.
@@ -99,7 +101,7 @@ impl Twins {
         universe.advance_to(now().max(universe.now()));
         let clock = Clock::Flowing;
         let options = Options { listeners, clock, dial, proxy: None, canned: None, control: false };
-        let served = Served::start(universe, options);
+        let served = Served::start_behind(universe, options, self.between.clone());
         self.state = State::Served(served.map_err(WorldError::Serve)?);
         Ok(())
     }

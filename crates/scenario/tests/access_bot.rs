@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base::ScenarioId;
 use intent::{CheckMode, Intent, Scenario, parse_feature};
 use sandbox::{Cancel, Choice, Sandbox};
-use scenario::{Packs, PlaySettings, Played, Player, Trajectory, strength};
+use scenario::{Packs, PlaySettings, Played, Player, Spot, Trajectory, strength};
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/access-bot")
@@ -132,4 +132,47 @@ fn one_that_takes_unsigned_commands_is_held() {
 #[test]
 fn one_that_takes_another_channel_is_held() {
     is_held("wrong-channel", "R1");
+}
+
+/// What nobody notices is what no requirement speaks of: how answers are worded beyond what they hold.
+#[test]
+fn whatever_the_right_product_could_do_wrong_to_its_twins_is_noticed() {
+    let (intent, mut scenarios, packs) = read();
+    // The one that waits for three seconds catches nothing that the others do not.
+    scenarios.retain(|one| one.name != "It polls by itself");
+    let (sandbox, cancel) = (Sandbox::open(Choice::Auto).unwrap(), Cancel::default());
+    let player = Player {
+        sandbox: &sandbox,
+        cancel: &cancel,
+        product: &example().join("builds/right-python"),
+        interface: &intent.interface,
+        packs: &packs,
+        settings: &PlaySettings::default(),
+    };
+    let seen: Vec<_> = scenarios.iter().map(|one| player.observed(one, 0)).collect();
+    let found = player.service_strength(&scenarios, 0, &seen, &mut |_, _| ());
+    let survivors: Vec<String> = found.survivors().map(|one| one.sabotage.to_string()).collect();
+    assert_eq!(
+        survivors,
+        [
+            "the answer to POST /poll: its body emptied",
+            "the answer to POST /slack/command: its field `/error` dropped",
+            "the answer to POST /slack/command: its field `/response_type` dropped",
+        ]
+    );
+    let calls = found.sabotages.iter().filter(|one| matches!(one.sabotage.spot, Spot::Call { .. }));
+    let calls: Vec<String> = calls.map(|one| one.sabotage.change.to_string()).collect();
+    assert_eq!(
+        calls,
+        [
+            "not done, though answered as done",
+            "only the first of several done",
+            "done twice",
+            "done with `text` emptied",
+            "done with half of `text`",
+            "done with the `channel` of something else",
+        ]
+    );
+    let played = found.faults.len() - found.unplayed().count();
+    assert_eq!((played, found.faults.len()), (6, 21));
 }

@@ -24,6 +24,10 @@ pub(crate) async fn deliver(shared: Arc<Shared>, delivery: Delivery, wind: usize
             }
         }
     };
+    let attempted = match &shared.between {
+        Some(between) => between.attempted(&delivery, attempted),
+        None => attempted,
+    };
     shared.report(wind, delivery.id, &attempted);
     shared.bell.notify_one();
     shared.arrived();

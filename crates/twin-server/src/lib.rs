@@ -79,6 +79,23 @@ pub trait Dial: Send + Sync {
     fn dial(&self, host: &str, port: u16) -> io::Result<TcpStream>;
 }
 
+/// Stands between programs and a universe, and may falsify what passes.
+pub trait Between: Send + Sync {
+    /// Takes a program's request to its answer, as [`Universe::step`] does.
+    ///
+    /// # Errors
+    /// As [`Universe::step`].
+    fn step(
+        &self,
+        universe: &mut Universe,
+        service: &str,
+        request: twin::Request,
+    ) -> Result<Reply, UniverseError>;
+
+    /// What the universe is told of an attempt to deliver a webhook.
+    fn attempted(&self, delivery: &Delivery, attempted: Attempted) -> Attempted;
+}
+
 /// Dials the loopback of this machine, and nothing else: a twin has nothing to say to the world.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Loopback;
@@ -135,6 +152,7 @@ pub(crate) struct Shared {
     pub(crate) sockets: socket::Sockets,
     pub(crate) canned: Option<Canned>,
     pub(crate) control: bool,
+    pub(crate) between: Option<Arc<dyn Between>>,
 }
 
 impl Shared {
@@ -190,7 +208,11 @@ impl Shared {
         let mut universe = self.universe();
         let before = universe.now();
         // The services of those who ask are the universe's own.
-        let reply = universe.step(service, request).ok()?;
+        let reply = match &self.between {
+            Some(between) => between.step(&mut universe, service, request),
+            None => universe.step(service, request),
+        };
+        let reply = reply.ok()?;
         if universe.now() != before + TICK + reply.delay {
             self.flow().set(universe.now());
         }
@@ -217,7 +239,19 @@ impl Served {
     ///
     /// # Errors
     /// An unknown service among the listeners; whatever the system refuses.
-    pub fn start(mut universe: Universe, options: Options) -> Result<Self, ServeError> {
+    pub fn start(universe: Universe, options: Options) -> Result<Self, ServeError> {
+        Self::start_behind(universe, options, None)
+    }
+
+    /// The same, with somebody between programs and the universe.
+    ///
+    /// # Errors
+    /// As [`Served::start`].
+    pub fn start_behind(
+        mut universe: Universe,
+        options: Options,
+        between: Option<Arc<dyn Between>>,
+    ) -> Result<Self, ServeError> {
         let mut addresses = Vec::new();
         for (service, listener) in &options.listeners {
             let address = listener.local_addr()?;
@@ -238,6 +272,7 @@ impl Served {
             sockets: socket::Sockets::default(),
             canned: options.canned,
             control: options.control,
+            between,
         });
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

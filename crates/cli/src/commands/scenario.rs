@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use ::intent::Scenario;
 use ::scenario::{
     CONFIDENCE, DECISION_ERROR, Decision, PlaySettings, Played, Player, SatisfactionReport,
-    Sequential, Trajectory, Watched, flakes,
+    Sequential, ServiceStrength, Trajectory, Watched, flakes, side_by_side,
 };
 use factory::{Factory, FactoryError, Layout};
 use sandbox::{Choice, Sandbox};
@@ -40,6 +41,10 @@ pub(crate) enum Sub {
         /// of 5% at the most; at most 64 seeds
         #[arg(long, conflicts_with_all = ["seeds", "seed", "watch"])]
         decide: bool,
+        /// Make what the service answers and does wrong, one thing at a time, and tell what no scenario
+        /// notices and which faults none plays
+        #[arg(long, conflicts_with_all = ["seeds", "watch", "decide"])]
+        strength: bool,
         /// Print how many plays an hour that was, and whose CPU time it took
         #[arg(long)]
         time: bool,
@@ -53,9 +58,11 @@ pub(crate) enum Sub {
 
 pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
     match sub {
-        Sub::Run { intent, product, seeds, seed, only, watch, decide, time, threads } => {
+        Sub::Run { intent, product, seeds, seed, only, watch, decide, strength, time, threads } => {
+            let seeds = if strength { 1 } else { seeds };
             let seeds = seed.map_or_else(|| (0..seeds).collect(), |seed| vec![seed]);
-            let wanted = Wanted { intent, product, seeds, only, watch, decide, time, threads };
+            let wanted =
+                Wanted { intent, product, seeds, only, watch, decide, strength, time, threads };
             play(globals, &wanted)
         }
         Sub::Steps => {
@@ -83,6 +90,7 @@ struct Wanted {
     only: Option<String>,
     watch: bool,
     decide: bool,
+    strength: bool,
     time: bool,
     threads: Option<usize>,
 }
@@ -121,27 +129,14 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     if scenarios.is_empty() {
         return Err(Failure::usage("no scenario of that name: `dark check INTENT` lists them"));
     }
+    if wanted.strength && interface.service.is_none() {
+        return Err(Failure::usage(
+            "--strength is for services: `dark check INTENT` tells what scenarios about commands catch",
+        ));
+    }
     let (started, before) = (Instant::now(), Used::now());
-    let mut decided = None;
-    let mut trajectories: Vec<Trajectory> = if wanted.watch {
-        let pairs =
-            scenarios.iter().flat_map(|one| wanted.seeds.iter().map(move |seed| (one, *seed)));
-        pairs
-            .map(|(scenario, seed)| {
-                println!("{} seed {seed}: {}", scenario.id, scenario.name);
-                let trajectory = player.watched(scenario, seed, &mut |news| print_news(&news));
-                report_one(&trajectory);
-                trajectory
-            })
-            .collect()
-    } else if wanted.decide {
-        let test = Sequential { wanted: loaded.intent.satisfaction, error: DECISION_ERROR };
-        let (trajectories, decision) = player.play_until(&scenarios, 0, &test, &mut |_| {});
-        decided = Some((decision, test));
-        trajectories
-    } else {
-        player.play_all(&scenarios, &wanted.seeds, &mut |_| {})
-    };
+    let Plays { mut trajectories, decided, strength } =
+        played(&player, wanted, &scenarios, loaded.intent.satisfaction);
     let used = Used::now().since(&before);
     trajectories.retain(|one| !one.was_cancelled());
     report(globals, wanted, &trajectories);
@@ -157,8 +152,49 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     if cancel.is_pulled() {
         return Ok(Answer::Interrupted);
     }
+    let strong = strength.is_none_or(|found| {
+        print_strength(globals, &found);
+        found.survivors().next().is_none()
+    });
     let all = trajectories.iter().filter(|one| one.played.is_satisfied()).count();
-    Ok(if all == trajectories.len() { Answer::Fine } else { Answer::Wanting })
+    Ok(if strong && all == trajectories.len() { Answer::Fine } else { Answer::Wanting })
+}
+
+/// What was played, and what was made of it.
+struct Plays {
+    trajectories: Vec<Trajectory>,
+    decided: Option<(Option<Decision>, Sequential)>,
+    strength: Option<ServiceStrength>,
+}
+
+fn played(player: &Player<'_>, wanted: &Wanted, scenarios: &[Scenario], reach: f64) -> Plays {
+    let (mut decided, mut strength) = (None, None);
+    let trajectories = if wanted.watch {
+        let pairs =
+            scenarios.iter().flat_map(|one| wanted.seeds.iter().map(move |seed| (one, *seed)));
+        pairs
+            .map(|(scenario, seed)| {
+                println!("{} seed {seed}: {}", scenario.id, scenario.name);
+                let trajectory = player.watched(scenario, seed, &mut |news| print_news(&news));
+                report_one(&trajectory);
+                trajectory
+            })
+            .collect()
+    } else if wanted.decide {
+        let test = Sequential { wanted: reach, error: DECISION_ERROR };
+        let (trajectories, decision) = player.play_until(scenarios, 0, &test, &mut |_| {});
+        decided = Some((decision, test));
+        trajectories
+    } else if wanted.strength {
+        let seed = wanted.seeds[0];
+        let observe = |index: usize| player.observed(&scenarios[index], seed);
+        let seen = side_by_side(scenarios.len(), player.settings.threads, &observe, &mut |_| {});
+        strength = Some(player.service_strength(scenarios, seed, &seen, &mut |_, _| {}));
+        seen.into_iter().map(|one| one.trajectory).collect()
+    } else {
+        player.play_all(scenarios, &wanted.seeds, &mut |_| {})
+    };
+    Plays { trajectories, decided, strength }
 }
 
 /// Scenarios that failed whenever they were played: no share of the others makes up for one.
@@ -200,6 +236,31 @@ fn told(globals: &Globals, decision: Option<Decision>, test: &Sequential, plays:
         "decided after {plays} plays: {what} (wrong in at most {:.0}% of such decisions)",
         error * 100.0
     );
+}
+
+fn print_strength(globals: &Globals, found: &ServiceStrength) {
+    if globals.json {
+        print_json(found);
+        return;
+    }
+    let (caught, all) = found.caught();
+    println!("{caught} of {all} sabotages were noticed");
+    for survivor in found.survivors() {
+        let about: Vec<&str> = survivor.requirements.iter().map(|id| id.as_str()).collect();
+        let scenarios: Vec<&str> = survivor.unnoticed_in.iter().map(|id| id.as_str()).collect();
+        let (about, scenarios) = (about.join(", "), scenarios.join(", "));
+        println!("nobody noticed {} ({about}) in {scenarios}", survivor.sabotage);
+    }
+    let unplayed = found.unplayed().count();
+    println!("{} of {} faults are played", found.faults.len() - unplayed, found.faults.len());
+    for fault in found.unplayed() {
+        let became = match (&fault.tried, fault.falls()) {
+            (None, _) => String::new(),
+            (_, None) => "; the product stood it".to_owned(),
+            (_, Some((kind, scenario))) => format!("; with it {scenario} fails: {kind}"),
+        };
+        println!("no scenario plays {fault}{became}");
+    }
 }
 
 /// The directory of an intent, and the stem of the scenario file where one was named.

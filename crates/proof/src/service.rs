@@ -1,0 +1,107 @@
+//! What the gate of strength knows of a build that is a service: what it does in each scenario, and how a
+//! sabotaged copy is told from it.
+//!
+//! A copy does no harm if it asks the same of its twins in the same order, answers the same, and leaves the
+//! same behind in every scenario. It refuses to know what else could tell the two apart.
+
+use base::RequirementId;
+use intent::Scenario;
+use scenario::{Call, Observation, Played, Player, ServiceStrength, Steadiness, side_by_side};
+
+use crate::prove::{Advance, ProofError};
+
+/// The build's own plays, scenario by scenario.
+pub(crate) struct Known {
+    observations: Vec<Observation>,
+    steady: Vec<Steadiness>,
+}
+
+impl Known {
+    /// Plays every scenario twice: what the build itself does not do twice tells nothing of a copy.
+    pub(crate) fn of(
+        player: &Player<'_>,
+        scenarios: &[Scenario],
+        seed: u64,
+    ) -> Result<Self, ProofError> {
+        let count = scenarios.len();
+        let job = |index: usize| player.observed(&scenarios[index % count], seed);
+        let mut first = side_by_side(count * 2, player.settings.threads, &job, &mut |_| ());
+        let again = first.split_off(count);
+        if player.cancel.is_pulled() {
+            return Err(ProofError::Cancelled);
+        }
+        let steady = first.iter().zip(&again).map(|(one, two)| one.steadiness(two)).collect();
+        Ok(Self { observations: first, steady })
+    }
+
+    /// What would go unnoticed in the build.
+    pub(crate) fn strength(
+        &self,
+        player: &Player<'_>,
+        scenarios: &[Scenario],
+        seed: u64,
+        advance: Advance<'_>,
+    ) -> Result<ServiceStrength, ProofError> {
+        let found = player.service_strength(scenarios, seed, &self.observations, advance);
+        if player.cancel.is_pulled() { Err(ProofError::Cancelled) } else { Ok(found) }
+    }
+
+    /// In what a copy that satisfies every scenario differs from the build, by a play of each scenario;
+    /// `None` where it does not. A difference has to show twice: one that comes and goes is chance.
+    pub(crate) fn difference(
+        &self,
+        player: &Player<'_>,
+        scenarios: &[Scenario],
+        seed: u64,
+        plays: &[Observation],
+    ) -> Option<Difference> {
+        if self.steady.iter().all(|steady| steady.is_none()) {
+            let requirements = scenarios.iter().flat_map(|one| one.requirements.clone()).collect();
+            return Some(Difference { scenario: None, requirements, what: "nothing to compare" });
+        }
+        let pairs = self.observations.iter().zip(&self.steady).zip(plays.iter().zip(scenarios));
+        for ((right, steady), (copy, scenario)) in pairs {
+            if right.difference(copy, *steady).is_none() {
+                continue;
+            }
+            let again = player.observed(scenario, seed);
+            let what = match again.trajectory.played {
+                Played::Satisfied => right.difference(&again, *steady),
+                // It was satisfied a moment ago.
+                Played::Failed(_) => Some("what it does from one play to the next"),
+                Played::Undecided { .. } => None,
+            };
+            if let Some(what) = what {
+                let requirements = scenario.requirements.clone();
+                return Some(Difference {
+                    scenario: Some(scenario.id.clone()),
+                    requirements,
+                    what,
+                });
+            }
+        }
+        None
+    }
+}
+
+/// Where a copy differs from the build.
+pub(crate) struct Difference {
+    scenario: Option<base::ScenarioId>,
+    pub(crate) requirements: Vec<RequirementId>,
+    /// `what it answers`.
+    what: &'static str,
+}
+
+impl Difference {
+    /// As the call that shows it: the service, and in what it differs.
+    pub(crate) fn call(&self, service: &str) -> Call {
+        Call {
+            scenario: self.scenario.clone(),
+            requirements: self.requirements.clone(),
+            words: vec![service.to_owned(), self.what.to_owned()],
+            stdin: String::new(),
+            files: Vec::new(),
+            env: Vec::new(),
+        }
+    }
+}
