@@ -2,18 +2,35 @@
 //! sabotaged copy is told from it.
 //!
 //! A copy does no harm if it asks the same of its twins in the same order, answers the same, and leaves the
-//! same behind in every scenario. It refuses to know what else could tell the two apart.
+//! same behind in every scenario, and under faults that no scenario plays, where code runs that none
+//! reaches. It refuses to know what else could tell the two apart.
 
 use base::RequirementId;
 use intent::Scenario;
-use scenario::{Call, Observation, Played, Player, ServiceStrength, Steadiness, side_by_side};
+use scenario::{
+    Call, Observation, Played, Player, ServiceStrength, Steadiness, TriedFault, side_by_side,
+};
 
 use crate::prove::{Advance, ProofError};
+
+/// Faults under which a copy is compared: each is a play of every copy that nothing else told apart.
+const PROBES_MAX: usize = 12;
 
 /// The build's own plays, scenario by scenario.
 pub(crate) struct Known {
     observations: Vec<Observation>,
     steady: Vec<Steadiness>,
+    /// And under faults that no scenario plays.
+    probes: Vec<Probe>,
+}
+
+/// A scenario with a fault besides its own, and what the build does then.
+struct Probe {
+    /// Its index.
+    scenario: usize,
+    fault: TriedFault,
+    right: Observation,
+    steady: Steadiness,
 }
 
 impl Known {
@@ -31,18 +48,33 @@ impl Known {
             return Err(ProofError::Cancelled);
         }
         let steady = first.iter().zip(&again).map(|(one, two)| one.steadiness(two)).collect();
-        Ok(Self { observations: first, steady })
+        Ok(Self { observations: first, steady, probes: Vec::new() })
     }
 
-    /// What would go unnoticed in the build.
+    /// What would go unnoticed in the build. From then on copies are compared under its faults too.
     pub(crate) fn strength(
-        &self,
+        &mut self,
         player: &Player<'_>,
         scenarios: &[Scenario],
         seed: u64,
         advance: Advance<'_>,
     ) -> Result<ServiceStrength, ProofError> {
         let found = player.service_strength(scenarios, seed, &self.observations, advance);
+        let tried = found.unplayed().filter_map(|fault| {
+            let trial = fault.tried.as_ref()?;
+            let scenario = scenarios.iter().position(|one| one.id == trial.scenario)?;
+            Some((scenario, fault.clone()))
+        });
+        let tried: Vec<(usize, TriedFault)> = tried.take(PROBES_MAX).collect();
+        let job = |index: usize| {
+            let (scenario, fault) = tried[index].clone();
+            let play = || player.observed_under(&fault, &scenarios[scenario], seed);
+            let (right, again) = (play()?, play()?);
+            let steady = right.steadiness(&again);
+            Some(Probe { scenario, fault, right, steady })
+        };
+        let probes = side_by_side(tried.len(), player.settings.threads, &job, &mut |_| ());
+        self.probes = probes.into_iter().flatten().collect();
         if player.cancel.is_pulled() { Err(ProofError::Cancelled) } else { Ok(found) }
     }
 
@@ -80,7 +112,27 @@ impl Known {
                 });
             }
         }
-        None
+        self.probes.iter().find_map(|probe| probe.difference(player, scenarios, seed))
+    }
+}
+
+impl Probe {
+    /// In what a copy differs from the build under the fault, twice.
+    fn difference(
+        &self,
+        player: &Player<'_>,
+        scenarios: &[Scenario],
+        seed: u64,
+    ) -> Option<Difference> {
+        let scenario = &scenarios[self.scenario];
+        let look = || {
+            let copy = player.observed_under(&self.fault, scenario, seed)?;
+            let decided = !matches!(copy.trajectory.played, Played::Undecided { .. });
+            self.right.difference(&copy, self.steady).filter(|_| decided)
+        };
+        let what = look().and_then(|_| look())?;
+        let requirements = scenario.requirements.clone();
+        Some(Difference { scenario: Some(scenario.id.clone()), requirements, what })
     }
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn gate(
 ) -> Result<Finding, ProofError> {
     let input = bench.input;
     let degenerates = scenario::strength(input.intent, input.scenarios, input.packs);
-    let saboteur = Saboteur::new(bench, slowest_ms)?;
+    let mut saboteur = Saboteur::new(bench, slowest_ms)?;
     let mutants = mutants(
         &targets(bench),
         input.settings.seeds.first().copied().unwrap_or(0),
@@ -209,10 +209,12 @@ impl<'a> Saboteur<'a> {
     }
 
     /// What would go unnoticed of what a service does.
-    fn service(&self, advance: Advance<'_>) -> Result<ServiceStrength, ProofError> {
-        let Some(known) = &self.known else { return Ok(ServiceStrength::default()) };
+    fn service(&mut self, advance: Advance<'_>) -> Result<ServiceStrength, ProofError> {
+        let Some(mut known) = self.known.take() else { return Ok(ServiceStrength::default()) };
         let player = self.player(self.bench.built());
-        known.strength(&player, self.bench.input.scenarios, self.seed, advance)
+        let found = known.strength(&player, self.bench.input.scenarios, self.seed, advance);
+        self.known = Some(known);
+        found
     }
 
     fn try_all(

@@ -81,7 +81,7 @@ fn strength(proof: &Proof) -> &StrengthEvidence {
 
 #[test]
 fn what_a_service_does_is_noticed_and_copies_that_do_no_harm_are_not_counted() {
-    let (proof, case) = proved(&(STEPS.to_owned() + EFFECT), 13);
+    let (proof, case) = proved(&(STEPS.to_owned() + EFFECT), 22);
     let summaries: Vec<&str> = proof.verdicts.iter().map(|one| one.summary.as_str()).collect();
     assert!(proof.passed(), "{summaries:#?}");
     let found = strength(&proof);
@@ -102,6 +102,10 @@ fn what_a_service_does_is_noticed_and_copies_that_do_no_harm_are_not_counted() {
         let Fate::Survived { call, .. } = fate else { panic!("{fate:?}") };
         assert_eq!(call.words, ["bot", "what it keeps"]);
     }
+    // Only a fault that no scenario plays gets there.
+    let refused = of("return self.answer(503)");
+    assert!(!refused.is_empty(), "{:?}", found.mutants.len());
+    assert!(refused.iter().all(|fate| matches!(fate, Fate::Survived { .. })), "{refused:?}");
     let stored = serde_json::to_string(&proof).unwrap();
     let read: Proof = serde_json::from_str(&stored).unwrap();
     assert_eq!(serde_json::to_string(&read).unwrap(), stored);

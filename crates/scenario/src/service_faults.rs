@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use twin::Fault;
 use twin::fault::Effect;
 
-use crate::meddling::{Meddler, SeenCall};
+use crate::meddling::{Meddler, Observation, SeenCall};
 use crate::service_strength::Seen;
 use crate::{Played, Player, side_by_side};
 
@@ -132,15 +132,6 @@ fn faults(seen: &Seen<'_>) -> Vec<TriedFault> {
 
 /// Plays the quickest scenario that makes such a call, one without faults of its own if there is one.
 fn trial(player: &Player<'_>, seen: &Seen<'_>, wanted: &TriedFault, seed: u64) -> Option<Trial> {
-    let (_, _, effect) = FAULTS.iter().find(|(name, ..)| *name == wanted.fault)?;
-    let fault = Fault {
-        service: Some(wanted.service.clone()),
-        operation: Some(wanted.operation.clone()),
-        actor: None,
-        nth: 1,
-        times: 1,
-        effect: effect.clone(),
-    };
     let is_such = |call: &SeenCall| {
         call.service == wanted.service
             && call.operation == wanted.operation
@@ -149,13 +140,34 @@ fn trial(player: &Player<'_>, seen: &Seen<'_>, wanted: &TriedFault, seed: u64) -
     let such = seen.plays.iter().filter(|(_, one, _)| one.log.calls.iter().any(is_such));
     let calm = |calls: &[SeenCall]| calls.iter().all(|call| call.faults.is_empty());
     let (scenario, ..) = such.min_by_key(|(_, one, _)| !calm(&one.log.calls))?;
-    let played = player.meddled(scenario, seed, Meddler::injecting(fault)).trajectory.played;
-    let failed = match played {
+    let failed = match player.observed_under(wanted, scenario, seed)?.trajectory.played {
         Played::Satisfied => None,
         Played::Failed(failure) => Some(failure.kind),
         Played::Undecided { .. } => return None,
     };
     Some(Trial { scenario: scenario.id.clone(), failed })
+}
+
+impl Player<'_> {
+    /// Plays one scenario with a fault besides its own, which strikes the first such call, and keeps
+    /// what passed. `None` for a fault that there is not.
+    pub fn observed_under(
+        &self,
+        fault: &TriedFault,
+        scenario: &Scenario,
+        seed: u64,
+    ) -> Option<Observation> {
+        let (_, _, effect) = FAULTS.iter().find(|(name, ..)| *name == fault.fault)?;
+        let rule = Fault {
+            service: Some(fault.service.clone()),
+            operation: Some(fault.operation.clone()),
+            actor: None,
+            nth: 1,
+            times: 1,
+            effect: effect.clone(),
+        };
+        Some(self.meddled(scenario, seed, Meddler::injecting(rule)))
+    }
 }
 
 /// The faults that scenarios never speak of, for each twin that an intent declares: what can be said

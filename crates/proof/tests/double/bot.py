@@ -31,7 +31,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(400)
         with open("log", "a") as log:
             log.write("asked")
-        open_ticket(asked["text"])
+        try:
+            open_ticket(asked["text"])
+        except OSError:
+            return self.answer(503)
         self.answer(200)
 
     def log_message(self, *_):
