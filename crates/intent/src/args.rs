@@ -432,6 +432,10 @@ fn table_rows(rows: &[Vec<String>], head: [&str; 2]) -> Result<Value, Slip> {
         let [key, value] = &row[..] else {
             return slip("a row has not two cells".to_owned(), "write two cells".to_owned());
         };
+        if head[1] == "verdict" && !matches!(value.as_str(), "yes" | "no") {
+            let message = format!("`{}` is no verdict", value.escape_debug());
+            return slip(message, "write `yes` or `no`".to_owned());
+        }
         if let Err(why) = check(key) {
             return slip(why, format!("correct the column `{}`", head[0]));
         }

@@ -75,6 +75,7 @@ pub(crate) fn calls<'a>(
             | StepKind::Output { .. }
             | StepKind::File { .. }
             | StepKind::Service(_)
+            | StepKind::Judged(_)
             | StepKind::Within { .. } => {
                 if let Some((_, demands)) = calls.last_mut() {
                     demands.push(Demand { place, kind });
@@ -123,6 +124,7 @@ pub(crate) fn describe(kind: &StepKind) -> String {
         },
         StepKind::Within { limit } => format!("an end within {limit:?}"),
         StepKind::Service(_) => "something of a service".to_owned(),
+        StepKind::Judged(_) => "a judge that agrees".to_owned(),
         StepKind::GivenFile { .. }
         | StepKind::GivenStdin { .. }
         | StepKind::GivenEnv { .. }

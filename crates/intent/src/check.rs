@@ -39,6 +39,7 @@ pub fn check(intent: &Intent, scenarios: &[Scenario], mode: CheckMode) -> Vec<Di
     for scenario in scenarios {
         found.extend(tags(intent, scenario));
         found.extend(expectations(scenario));
+        found.extend(crate::judged::findings(scenario));
     }
     doubles(scenarios, &mut found);
     contradictions(intent, scenarios, &mut found);
@@ -92,6 +93,9 @@ fn tags(intent: &Intent, scenario: &Scenario) -> Vec<Diagnostic> {
 
 fn expectations(scenario: &Scenario) -> Option<Diagnostic> {
     let expects = |kind: &StepKind| matches!(kind, StepKind::Service(step) if step.expects());
+    // A judge can only fail: what passes without one must be wrong for some program.
+    let judged = scenario.judgements().next().is_some();
+    let scenario = &scenario.unjudged();
     if scenario.steps.iter().any(|step| expects(&step.kind)) {
         return None;
     }
@@ -99,7 +103,8 @@ fn expectations(scenario: &Scenario) -> Option<Diagnostic> {
     if calls(steps).iter().any(|(_, demands)| !demands.is_empty()) {
         return None;
     }
-    let message = format!("the scenario \"{}\" expects nothing", scenario.name);
+    let but = if judged { " but what a judge is asked" } else { "" };
+    let message = format!("the scenario \"{}\" expects nothing{but}", scenario.name);
     let empty = Diagnostic::error("no-expectation", message).at(scenario.place.clone());
     Some(empty.help("end it with `Then …`: an exit code, an output, a file"))
 }

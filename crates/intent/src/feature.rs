@@ -7,13 +7,14 @@ use base::{Diagnostic, RequirementId, ScenarioId};
 use gherkin::{Feature, GherkinEnv};
 
 use crate::args::Attached;
+use crate::canary;
 use crate::gherkin_text::{
     Outline, cell_slip, doc_string, explain, foreign_language, skip_to, swallowed, tag_offset,
     trimmed,
 };
 use crate::steps::{StepKeyword, read_step};
 use crate::text::{Doc, Slip};
-use crate::{Interface, Scenario, ServiceStep, Step, StepKind};
+use crate::{Interface, Scenario, ServiceStep, Step, StepKind, Subject};
 
 /// Larger than any feature that a person writes, in bytes and in lines, and small enough that a
 /// parser whose time grows with their square stays quick.
@@ -201,7 +202,16 @@ impl Reader<'_> {
             None => scenario.name.clone(),
         };
         let steps = self.steps(steps, row);
-        self.scenarios.push(Scenario { id, name, requirements: tags.to_vec(), steps, place });
+        let own_line = skip_to(self.doc.source, scenario.span.start);
+        let canary = canary::above(self.doc.source, own_line);
+        self.scenarios.push(Scenario {
+            id,
+            name,
+            requirements: tags.to_vec(),
+            steps,
+            place,
+            canary,
+        });
     }
 
     fn steps(&mut self, steps: &[&gherkin::Step], row: Option<&Outline>) -> Vec<Step> {
@@ -329,6 +339,21 @@ fn out_of_order(kind: &StepKind, before: &Before) -> Option<Slip> {
             "write `Given the service is running` above it",
         ),
         StepKind::Service(_) => None,
+        StepKind::Judged(judgement) => match judgement.subject {
+            Subject::Response | Subject::Json { .. } if !before.requested => missing(
+                "nothing was requested that this could be about",
+                "write `When I GET \"…\"` above it",
+            ),
+            Subject::Output { .. } if !before.ran => missing(
+                "nothing has run that this could be about",
+                "write `When I run \"…\"` above it",
+            ),
+            Subject::File { .. } if !before.ran && !before.served => missing(
+                "nothing has run that this could be about",
+                "write `When I run \"…\"` above it",
+            ),
+            _ => None,
+        },
         StepKind::File { .. } if before.ran || before.served => None,
         _ if before.ran => None,
         _ => {

@@ -6,6 +6,7 @@
 
 mod args;
 mod call;
+mod canary;
 mod check;
 mod document;
 mod example;
@@ -15,6 +16,7 @@ mod front;
 mod gherkin_text;
 mod interface;
 mod json_path;
+mod judged;
 mod markdown;
 mod model;
 mod seal;
@@ -25,11 +27,13 @@ mod text;
 mod view;
 mod wording;
 
+pub use canary::{CANARY_BYTES, Canaries, CanaryKind, Sighting, TooManyCanaries, with_canaries};
 pub use check::{CheckMode, check};
 pub use document::INTENT_BYTES_MAX;
 pub use example::EXAMPLE_FORMS;
 pub use feature::{FEATURE_BYTES_MAX, FEATURE_LINES_MAX, SCENARIOS_MAX, parse_feature};
 pub use json_path::{JsonPath, JsonPathError};
+pub use judged::{CALIBRATION_MAX, Calibrated, Judgement, Subject};
 pub use model::*;
 pub use seal::{SIGNATURE_NAMESPACE, SealBreak, SealBreakKind, SealError};
 pub use service::{Body, JsonExpect, Query, Row, Service, ServiceStep};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base::{Digest, IntentId, LineId, MicroUsd, Place, RequirementId, ScenarioId, Tokens};
 use serde::{Deserialize, Serialize};
 
-use crate::{Service, ServiceStep};
+use crate::{Judgement, Service, ServiceStep};
 
 /// An intent document, read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,6 +96,9 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// Its line, or its row's in an outline.
     pub place: Place,
+    /// A text that stands nowhere else, from the comment above it: who has it has read the scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<String>,
 }
 
 /// One line of a scenario.
@@ -131,6 +134,8 @@ pub enum StepKind {
     Within { limit: Duration },
     /// About a service and its twins.
     Service(ServiceStep),
+    /// What a judge is asked once everything else held.
+    Judged(Judgement),
 }
 
 /// Where a run writes.

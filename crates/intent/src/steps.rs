@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use crate::args::{Args, Attached, Below, UNITS, read_args, shape};
 use crate::example::unknown_command;
+use crate::judged::JUDGED_FORMS;
 use crate::service_steps::SERVICE_FORMS;
 use crate::text::{Slip, did_you_mean, duration};
-use crate::{Expect, FileExpect, Interface, ServiceStep, StepKind, Stream};
+use crate::{Expect, FileExpect, Interface, ServiceStep, StepKind, Stream, Subject};
 
 /// Which of Gherkin's keywords a step stands under; `And`, `But` and `*` repeat the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,11 +45,12 @@ pub struct StepForm {
 
 /// Every form of the step library, in the order in which documentation lists them.
 pub fn step_forms() -> &'static [StepForm] {
-    static ALL: LazyLock<Vec<StepForm>> = LazyLock::new(|| [FORMS, SERVICE_FORMS].concat());
+    static ALL: LazyLock<Vec<StepForm>> =
+        LazyLock::new(|| [FORMS, SERVICE_FORMS, JUDGED_FORMS].concat());
     &ALL
 }
 
-const fn form(
+pub(crate) const fn form(
     keyword: StepKeyword,
     pattern: &'static str,
     doc: &'static str,
@@ -255,6 +257,9 @@ fn declared(steps: &[StepKind], text: &str, interface: &Interface) -> Result<(),
         if let StepKind::Service(step) = step {
             declared_service(step, text, interface)?;
         }
+        if let StepKind::Judged(judgement) = step {
+            declared_subject(&judgement.subject, text, interface)?;
+        }
         let StepKind::Run { words } = step else { continue };
         let offset = text.find('"').map_or(0, |quote| quote + 1);
         let Some(command) = words.first() else {
@@ -270,19 +275,33 @@ fn declared(steps: &[StepKind], text: &str, interface: &Interface) -> Result<(),
 
 fn declared_service(step: &ServiceStep, text: &str, interface: &Interface) -> Result<(), Slip> {
     if let Some(twin) = step.twin() {
-        if interface.twins.contains_key(twin) {
-            return Ok(());
-        }
-        let message = format!("the interface declares no twin `{twin}`");
-        let known = interface.twins.keys().map(String::as_str);
-        let help = format!(
-            "{}; declare it by a line such as: - twins: `{twin}`",
-            did_you_mean(twin, known)
-        );
-        return Err(Slip::new(text.find(twin).unwrap_or(0), "unknown-twin", message, help));
+        return declared_twin(twin, text, interface);
     }
     let own_time = matches!(step, ServiceStep::Passes { .. } | ServiceStep::Waits { .. });
-    if own_time || interface.service.is_some() {
+    if own_time { Ok(()) } else { declared_program(interface) }
+}
+
+fn declared_subject(subject: &Subject, text: &str, interface: &Interface) -> Result<(), Slip> {
+    match subject {
+        Subject::Output { .. } | Subject::File { .. } => Ok(()),
+        Subject::Response | Subject::Json { .. } => declared_program(interface),
+        Subject::Records(query) => declared_twin(&query.service, text, interface),
+    }
+}
+
+fn declared_twin(twin: &str, text: &str, interface: &Interface) -> Result<(), Slip> {
+    if interface.twins.contains_key(twin) {
+        return Ok(());
+    }
+    let message = format!("the interface declares no twin `{twin}`");
+    let known = interface.twins.keys().map(String::as_str);
+    let help =
+        format!("{}; declare it by a line such as: - twins: `{twin}`", did_you_mean(twin, known));
+    Err(Slip::new(text.find(twin).unwrap_or(0), "unknown-twin", message, help))
+}
+
+fn declared_program(interface: &Interface) -> Result<(), Slip> {
+    if interface.service.is_some() {
         return Ok(());
     }
     let help = "declare it by a line such as: - service: `bot` = `python3 $PRODUCT/bot.py`, on port `8080`, ready when `GET /healthz` answers";

@@ -247,6 +247,25 @@ fn service_step_findings() {
         (asked, "    Then within 2s, okta had 1 user"),
         (asked, "    Then slack has 1 message"),
         (asked, "    Then the header \"X Y\" is \"1\""),
+        (asked, "    Then a judge agrees about the response that \"it is polite\":"),
+        (asked, "    Then a judge agrees about the response that \"it is polite\""),
+        (asked, "    Then a judge agrees about the respons that \"it is polite\":"),
+        (
+            asked,
+            "    Then a judge agrees about stdout that \"x\":\n      | answer | verdict |\n      | a | yes |",
+        ),
+        (
+            started,
+            "    Then a judge agrees about the response that \"x\":\n      | answer | verdict |\n      | a | yes |",
+        ),
+        (
+            asked,
+            "    Then a judge agrees about the messages of slack that \"x\":\n      | answer | verdict |\n      | a | yes |",
+        ),
+        (
+            asked,
+            "    Then a judge agrees about the response that \"x\":\n      | answer | verdict |\n      | a | perhaps |",
+        ),
         ("", "    Given okta has the users:"),
         ("", "    Given okta has the users:\n      | a | a |\n      | 1 | 2 |"),
         ("", "    Given oktaa has the users:\n      | a |\n      | 1 |"),
@@ -304,6 +323,7 @@ fn instance(form: &StepForm) -> String {
         ("\"JSONPATH\"", "\"$.a[0]\""),
         ("\"OPERATION\"", "\"listUsers\""),
         ("\"WHERE\"", "\"#here\""),
+        ("\"SENTENCE\"", "\"it is polite\""),
         ("GET|POST|PUT|PATCH|DELETE", "DELETE"),
         ("POST|PUT|PATCH|DELETE", "PUT"),
         ("SERVICE", "okta"),
@@ -326,7 +346,12 @@ fn instance(form: &StepForm) -> String {
         text = format!("    Given {step}\n");
     }
     if let Some([first, second]) = form.table {
-        text += &format!("      | {first} | {second} |\n      | A | x y |\n      | B | |\n");
+        let rows = if second == "verdict" { ["Please.", "No."] } else { ["A", "B"] };
+        let cells = if second == "verdict" { ["yes", "no"] } else { ["x y", ""] };
+        text += &format!("      | {first} | {second} |\n");
+        for (row, cell) in rows.iter().zip(cells) {
+            text += &format!("      | {row} | {cell} |\n");
+        }
     } else if form.columns {
         text += "      | a | b |\n      | 1 | x y |\n      | [2] | |\n";
     } else if form.pattern.contains("JSON") && form.pattern.ends_with(':') {
@@ -638,4 +663,24 @@ mod never_panics {
             let _ = check_steps(&format!("    {text}\n"));
         }
     }
+}
+
+#[test]
+fn a_judged_sentence_is_calibrated_and_never_alone() {
+    let judged = |before: &str, rows: &str| {
+        let source = format!(
+            "@R1 @R2 @R3\nFeature: f\n  Scenario: s\n    When I run \"roman 7\"\n{before}    Then a judge \
+             agrees about stdout that \"it is a numeral\":\n      | answer | verdict |\n{rows}"
+        );
+        let intent = Intent::parse("intent.md", ROMAN).unwrap().0;
+        let scenarios = parse_feature("f.feature", &source, &intent.interface).unwrap();
+        let found = intent::check(&intent, &scenarios, CheckMode::Build);
+        found.into_iter().filter(|one| one.is_error()).map(|one| one.rule).collect::<Vec<_>>()
+    };
+    let (yes, no) = ("      | VI | yes |\n", "      | six | no |\n");
+    let checked = "    Then it succeeds\n";
+    assert_eq!(judged(checked, &format!("{yes}{no}")), [""; 0]);
+    assert_eq!(judged(checked, yes), ["uncalibrated-judge"]);
+    assert_eq!(judged(checked, ""), ["uncalibrated-judge"]);
+    assert_eq!(judged("", &format!("{yes}{no}")), ["no-expectation"]);
 }
