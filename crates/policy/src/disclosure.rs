@@ -33,6 +33,8 @@ pub enum FailureKind {
     TimedOut,
     /// Broke a limit of the sandbox: flooded, forked, filled the disk.
     Runaway,
+    /// Every rule was kept, and a judge did not agree with a sentence.
+    JudgedWrong,
 }
 
 impl fmt::Display for FailureKind {
@@ -47,13 +49,14 @@ impl fmt::Display for FailureKind {
             Self::Crashed => "crashed",
             Self::TimedOut => "took too long",
             Self::Runaway => "used more than it may",
+            Self::JudgedWrong => "judged wrong",
         })
     }
 }
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::WrongStdout,
         Self::WrongStderr,
         Self::WrongExit,
@@ -63,7 +66,14 @@ impl FailureKind {
         Self::Crashed,
         Self::TimedOut,
         Self::Runaway,
+        Self::JudgedWrong,
     ];
+}
+
+/// The refusal of `what`, which holds text of a held-out scenario (L7): it is told to no builder, at
+/// whatever price.
+pub fn held_out(what: &str) -> Denied {
+    Denied::new("L7", format!("{what} holds text of a held-out scenario"))
 }
 
 /// What one run may tell its builder of held-out scenarios: 100 bits are a dozen characters, less
@@ -139,19 +149,19 @@ mod tests {
 
     #[test]
     fn a_disclosure_costs_the_choice_among_all_answers() {
-        // log2(3 * 9) = 4.7548…
-        assert_eq!(DisclosureMeter::new(3).millibits_each(), 4755);
-        assert_eq!(DisclosureMeter::new(0).millibits_each(), 3170);
+        // log2(3 * 10) = 4.9068…
+        assert_eq!(DisclosureMeter::new(3).millibits_each(), 4907);
+        assert_eq!(DisclosureMeter::new(0).millibits_each(), 3322);
     }
 
     #[test]
     fn a_run_tells_no_more_than_its_budget() {
         let mut meter = DisclosureMeter::new(3);
         let told = std::iter::repeat_with(|| meter.charge(&disclosure())).take(100);
-        assert_eq!(told.filter(Result::is_ok).count(), 21);
-        assert_eq!(meter.millibits_spent(), 21 * 4755);
+        assert_eq!(told.filter(Result::is_ok).count(), 20);
+        assert_eq!(meter.millibits_spent(), 20 * 4907);
         let denied = meter.charge(&disclosure()).unwrap_err();
         assert_eq!(denied.rule, "L7");
-        assert_eq!(meter.millibits_spent(), 21 * 4755, "a refusal costs nothing");
+        assert_eq!(meter.millibits_spent(), 20 * 4907, "a refusal costs nothing");
     }
 }

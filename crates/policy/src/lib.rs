@@ -8,7 +8,7 @@ mod label;
 mod level;
 mod sink;
 
-pub use disclosure::{DISCLOSED_MILLIBITS_MAX, Disclosure, DisclosureMeter, FailureKind};
+pub use disclosure::{DISCLOSED_MILLIBITS_MAX, Disclosure, DisclosureMeter, FailureKind, held_out};
 pub use label::{Compartment, Compartments, Integrity, Label};
 pub use level::{
     Evidence, FIDELITY_LEVEL_4, FIDELITY_LEVEL_5, Level, LevelDecision, LevelError, SABOTAGED_MIN,

@@ -45,6 +45,12 @@ pub enum Sink<'a> {
     },
     /// A model: an outside reader.
     CallModel,
+    /// A model that judges what a scenario could not be told by a rule; `named` is the integrity of
+    /// whoever chose it. One answer of two values comes back (L6), and nothing else of it is kept where
+    /// a builder could read it.
+    AskJudge {
+        named: Integrity,
+    },
     Merge,
     Release,
     /// Signing: for the harness alone, never for a session.
@@ -126,6 +132,9 @@ fn check_target(sink: Sink<'_>) -> Result<(), Denied> {
         Sink::Fetch { locked: false } => {
             Err(Denied::new("L2", "a dependency needs its name and hash in a lockfile"))
         }
+        Sink::AskJudge { named } if named < Integrity::H => {
+            Err(Denied::new("L2", "a judge reads what is held out: a person must have named it"))
+        }
         Sink::Network { host, named } if !named.contains(host) => {
             Err(Denied::new("L2", format!("host `{host}` is named in no signed intent")))
         }
@@ -135,9 +144,11 @@ fn check_target(sink: Sink<'_>) -> Result<(), Denied> {
 
 fn minimum(sink: Sink<'_>) -> Integrity {
     match sink {
-        Sink::Run { .. } | Sink::WriteSource | Sink::Network { .. } | Sink::CallModel => {
-            Integrity::U
-        }
+        Sink::Run { .. }
+        | Sink::WriteSource
+        | Sink::Network { .. }
+        | Sink::CallModel
+        | Sink::AskJudge { .. } => Integrity::U,
         Sink::WriteBuild | Sink::Fetch { .. } | Sink::Merge | Sink::Release | Sink::Sign => {
             Integrity::P
         }
@@ -150,6 +161,7 @@ fn clearance(sink: Sink<'_>) -> Compartments {
         Sink::Run { stage } => stage.clone(),
         Sink::Fetch { .. } | Sink::Network { .. } => Compartments::public(),
         Sink::Sign => Compartments::of([Compartment::Sign]),
+        Sink::AskJudge { .. } => Compartments::of([Compartment::Project, Compartment::Holdout]),
         Sink::WriteSource
         | Sink::WriteBuild
         | Sink::WriteOfRecord
@@ -174,6 +186,7 @@ fn name(sink: Sink<'_>) -> &'static str {
         Sink::Fetch { .. } => "fetching a dependency",
         Sink::Network { .. } => "using the network",
         Sink::CallModel => "calling a model",
+        Sink::AskJudge { .. } => "asking a judge",
         Sink::Merge => "merging",
         Sink::Release => "releasing",
         Sink::Sign => "signing",
@@ -213,6 +226,8 @@ mod tests {
             (Sink::Network { host: "crates.io", named: &named }, Some(U)),
             (Sink::Network { host: "evil.example", named: &named }, None),
             (Sink::CallModel, Some(U)),
+            (Sink::AskJudge { named: H }, Some(U)),
+            (Sink::AskJudge { named: P }, None),
             (Sink::Merge, Some(P)),
             (Sink::Release, Some(P)),
             (Sink::Sign, None),
@@ -236,6 +251,18 @@ mod tests {
         assert_eq!(rule(network, H, project(H), PLANNED), "L2");
         let cleared = Compartments::of([Compartment::Holdout, Compartment::Project]);
         assert_eq!(rule(Sink::Run { stage: &cleared }, U, holdout(), None), "open");
+    }
+
+    #[test]
+    fn what_is_held_out_is_read_by_a_judge_that_a_person_named_and_by_no_other_model() {
+        let held = || Label::new(U, [Compartment::Project, Compartment::Holdout]);
+        let judge = |named| Sink::AskJudge { named };
+        assert_eq!(rule(judge(H), U, held(), None), "open");
+        for named in [P, A, U] {
+            assert_eq!(rule(judge(named), H, held(), PLANNED), "L2", "{named:?}");
+        }
+        assert_eq!(rule(judge(H), H, Label::worst(), None), "L2", "no secrets");
+        assert_eq!(rule(Sink::CallModel, U, held(), None), "L2");
     }
 
     #[test]

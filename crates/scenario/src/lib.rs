@@ -4,11 +4,13 @@
 //! program in memory ([`strength`]). This crate refuses to know who wrote a scenario, what a gate
 //! decides from its trajectories, and where anything is recorded.
 
+mod court;
 mod degenerate;
 mod degenerate_service;
 mod expect;
 mod expected;
 mod http;
+mod judge;
 mod line;
 mod live;
 mod meddling;
@@ -27,10 +29,12 @@ mod variant;
 mod vocabulary;
 mod world;
 
+pub use court::{Court, JUDGED_CHARS_MAX, Prompt, Purpose, Reader, opinion_of};
 pub use degenerate::Degenerate;
 pub use http::{HttpRequest, HttpResponse};
+pub use judge::{Calibration, Heard, Judge, JudgedSentence, Open, heard, settle};
 pub use meddling::{Argument, Change, Observation, Part, Sabotage, Spot, Steadiness};
-pub use play::{Failure, Played, World, WorldError, play, play_watched};
+pub use play::{Failure, Played, World, WorldError, play, play_open, play_watched};
 pub use player::{PlaySettings, Player, Watched, side_by_side};
 pub use sabotage::{MUTANTS_MAX, Mutant, mutants};
 pub use satisfaction::{CONFIDENCE, Satisfaction, SatisfactionReport, seeds_for};

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use intent::StepKind;
+use intent::{FileExpect, Judgement, StepKind, Stream, Subject};
 use policy::FailureKind;
 use sandbox::{Exit, Finished};
 use serde::{Deserialize, Serialize};
 
 use crate::expect;
+use crate::judge::{Open, settle};
 use crate::services::{Memory, Services};
 
 /// Where steps happen: a directory with files, in which declared commands can be run.
@@ -143,6 +144,17 @@ pub fn play_watched<'a>(
     world: &mut dyn World,
     watch: &mut dyn FnMut(usize, &mut dyn World),
 ) -> Played {
+    let (played, open) = play_open(steps, world, watch);
+    settle(played, &open, None)
+}
+
+/// The same, with the judged sentences that are left to be [settled](settle).
+pub fn play_open<'a>(
+    steps: impl IntoIterator<Item = &'a StepKind>,
+    world: &mut dyn World,
+    watch: &mut dyn FnMut(usize, &mut dyn World),
+) -> (Played, Vec<Open>) {
+    let mut open = Vec::new();
     let memory = Memory::default();
     let mut stage = Stage { world, stdin: Vec::new(), env: BTreeMap::new(), last: None, memory };
     let mut played = Played::Satisfied;
@@ -150,7 +162,11 @@ pub fn play_watched<'a>(
     for (index, step) in steps.into_iter().enumerate() {
         reached = index + 1;
         watch(index, stage.world);
-        match stage.memory.fill(step).and_then(|step| stage.perform(&step)) {
+        let performed = match step {
+            StepKind::Judged(judgement) => stage.leave_open(index, judgement, &mut open),
+            step => stage.memory.fill(step).and_then(|step| stage.perform(&step)),
+        };
+        match performed {
             Ok(None) => continue,
             Ok(Some(miss)) => {
                 played = Played::Failed(Failure {
@@ -165,10 +181,11 @@ pub fn play_watched<'a>(
         break;
     }
     watch(reached, stage.world);
-    match stage.world.doubt() {
+    let played = match stage.world.doubt() {
         Some(reason) => Played::Undecided { reason },
         None => played,
-    }
+    };
+    (played, open)
 }
 
 /// An expectation that did not hold.
@@ -225,20 +242,46 @@ impl Stage<'_> {
                 Ok(miss.map(|miss| self.as_crash(miss)))
             }
             StepKind::Service(step) => self.memory.perform(step, self.world, &self.env),
+            // Left open where steps are gone through.
+            StepKind::Judged(_) => Ok(None),
             StepKind::ExitIs { .. }
             | StepKind::ExitIsFailure
             | StepKind::Output { .. }
             | StepKind::Within { .. } => {
-                let Some(finished) = &self.last else {
-                    return Ok(Some(Miss {
-                        kind: FailureKind::WrongExit,
-                        expected: "a run before what is expected of it".to_owned(),
-                        actual: "nothing was run".to_owned(),
-                    }));
-                };
+                let Some(finished) = &self.last else { return Ok(Some(nothing_ran())) };
                 Ok(expect::run(step, finished).map(|miss| self.as_crash(miss)))
             }
         }
+    }
+
+    /// Takes down what a judge is to be asked about, if it is there.
+    fn leave_open(
+        &mut self,
+        step: usize,
+        judgement: &Judgement,
+        open: &mut Vec<Open>,
+    ) -> Result<Option<Miss>, WorldError> {
+        let text = match self.memory.fill_subject(&judgement.subject)? {
+            Subject::Output { stream } => match (&self.last, stream) {
+                (Some(finished), Stream::Stdout) => finished.stdout.clone(),
+                (Some(finished), Stream::Stderr) => finished.stderr.clone(),
+                (None, _) => return Ok(Some(nothing_ran())),
+            },
+            Subject::File { path } => match self.world.read_file(&path)? {
+                Some(content) => content,
+                None => {
+                    let miss = expect::file(&path, &FileExpect::Exists, None);
+                    return Ok(miss.map(|miss| self.as_crash(miss)));
+                }
+            },
+            subject => match self.memory.told(&subject, self.world)? {
+                Ok(text) => text.into_bytes(),
+                Err(miss) => return Ok(Some(miss)),
+            },
+        };
+        let text = String::from_utf8_lossy(&text).into_owned();
+        open.push(Open { step, judgement: judgement.clone(), text });
+        Ok(None)
     }
 
     /// What an uncaught exception left undone is told as a crash: that is the cause.
@@ -251,6 +294,14 @@ impl Stage<'_> {
             },
             _ => miss,
         }
+    }
+}
+
+fn nothing_ran() -> Miss {
+    Miss {
+        kind: FailureKind::WrongExit,
+        expected: "a run before what is expected of it".to_owned(),
+        actual: "nothing was run".to_owned(),
     }
 }
 
@@ -302,7 +353,7 @@ pub(crate) fn quote(text: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use intent::{Expect, FileExpect, Stream};
+    use intent::Expect;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use intent::{Interface, Scenario, Step};
@@ -11,8 +11,8 @@ use twin::Exchange;
 
 use crate::degenerate::kinds;
 use crate::{
-    Decision, LOOKS, Packs, Played, SandboxWorld, Sequential, Trajectory, World, WorldError,
-    play_watched,
+    Decision, Judge, LOOKS, Open, Packs, Played, SandboxWorld, Sequential, Trajectory, World,
+    WorldError, play_open, settle,
 };
 
 /// More threads than this only wait for each other, whatever the machine.
@@ -25,12 +25,14 @@ pub struct PlaySettings {
     pub threads: usize,
     /// Of each run of a program.
     pub limits: Limits,
+    /// Who is asked about judged sentences.
+    pub judge: Option<Arc<dyn Judge>>,
 }
 
 impl Default for PlaySettings {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, limits: Limits::default() }
+        Self { threads, limits: Limits::default(), judge: None }
     }
 }
 
@@ -165,7 +167,7 @@ impl<'a> Player<'a> {
             }
         };
         self.timed(scenario, seed, &mut |mut world| {
-            play_watched(kinds(scenario), &mut world, &mut look)
+            play_open(kinds(scenario), &mut world, &mut look)
         })
     }
 
@@ -174,23 +176,27 @@ impl<'a> Player<'a> {
         &self,
         scenario: &Scenario,
         seed: u64,
-        play: &mut dyn FnMut(SandboxWorld<'a>) -> Played,
+        play: &mut dyn FnMut(SandboxWorld<'a>) -> (Played, Vec<Open>),
     ) -> Trajectory {
         let started = Instant::now();
         let mut play = || match self.world(seed) {
             Ok(world) => play(world),
-            Err(error) => Played::Undecided { reason: base::chain(&error) },
+            Err(error) => (Played::Undecided { reason: base::chain(&error) }, Vec::new()),
         };
+        let played = (!self.cancel.is_pulled()).then(&mut play);
+        // What a judge takes is none of the program's time.
+        let wall = started.elapsed();
+        let judge = self.settings.judge.as_deref();
+        let played = played.map(|(played, open)| settle(played, &open, judge));
         // Whatever it seems to have come to: what pulled the cord may have ended the program too.
         let whole = |played: &Played| !self.cancel.is_pulled() || played.is_satisfied();
-        let played = (!self.cancel.is_pulled()).then(&mut play).filter(whole);
-        let played = played.unwrap_or_else(Played::cancelled);
+        let played = played.filter(whole).unwrap_or_else(Played::cancelled);
         Trajectory {
             scenario: scenario.id.clone(),
             requirements: scenario.requirements.clone(),
             seed,
             played,
-            wall_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }

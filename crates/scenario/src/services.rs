@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use intent::{Body, Expect, JsonExpect, Query, Row, ServiceStep, StepKind};
+use intent::{Body, Expect, JsonExpect, Query, Row, ServiceStep, StepKind, Subject};
 use policy::FailureKind;
 use serde_json::Value;
 
@@ -114,6 +114,39 @@ impl Memory {
             Value::Array(items) => items.iter_mut().for_each(|item| self.replace(item)),
             Value::Object(fields) => fields.values_mut().for_each(|field| self.replace(field)),
             _ => {}
+        }
+    }
+
+    /// The same for what a judge is asked about; the sentence and its examples are what was signed.
+    pub(crate) fn fill_subject(&self, subject: &Subject) -> Result<Subject, WorldError> {
+        let wrong = |cause: serde_json::Error| WorldError::Value { cause: cause.to_string() };
+        let mut value = serde_json::to_value(subject).map_err(wrong)?;
+        self.replace(&mut value);
+        serde_json::from_value(value).map_err(wrong)
+    }
+
+    /// What a response or a twin says, as a text.
+    pub(crate) fn told(
+        &self,
+        subject: &Subject,
+        world: &mut dyn World,
+    ) -> Result<Result<String, Miss>, WorldError> {
+        if let Subject::Records(query) = subject {
+            let records = world.services()?.twins().ask(query)?;
+            return Ok(Ok(records.iter().map(|record| format!("{record}\n")).collect()));
+        }
+        let miss = |expected: String, actual: String| {
+            Ok(Err(Miss { kind: FailureKind::WrongResponse, expected, actual }))
+        };
+        let Some(response) = &self.response else {
+            return miss("a response to judge".to_owned(), "none was made".to_owned());
+        };
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        let Subject::Json { path } = subject else { return Ok(Ok(text)) };
+        let json = serde_json::from_str::<Value>(&text).ok();
+        match json.as_ref().and_then(|json| path.find(json)) {
+            Some(value) => Ok(Ok(plain(value))),
+            None => miss(format!("JSON at {path}, to judge"), text),
         }
     }
 

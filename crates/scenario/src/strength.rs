@@ -49,7 +49,8 @@ pub struct Weakness {
 /// commands, those about a service against services, with twins made of `packs`.
 pub fn strength(intent: &Intent, scenarios: &[Scenario], packs: &Packs) -> Strength {
     let (served, called): (Vec<Scenario>, Vec<Scenario>) =
-        scenarios.iter().cloned().partition(is_served);
+        // No model is asked here: what a judge would catch counts as not caught.
+        scenarios.iter().map(Scenario::unjudged).partition(is_served);
     let mut found = called_strength(intent, &called);
     found.programs.extend(services::judged(&served, packs));
     found

@@ -31,7 +31,7 @@ fn play_with(program: &str, steps: &[&str], seeds: &[u64], limits: Limits) -> Ve
     let product = tempfile::tempdir().unwrap();
     fs::write(product.path().join("t.sh"), program).unwrap();
     let (sandbox, cancel) = (Sandbox::open(Choice::Auto).unwrap(), Cancel::default());
-    let settings = PlaySettings { threads: 2, limits };
+    let settings = PlaySettings { threads: 2, limits, judge: None };
     let interface = interface();
     let player = Player {
         sandbox: &sandbox,
