@@ -30,13 +30,15 @@ pub struct FactoryConfig {
 pub struct ModelConfig {
     /// As `--model` takes it.
     pub default: String,
+    /// Who judges what scenarios leave to a judge: a model of another family than the builder's.
+    pub judge: Option<String>,
     /// `[model.endpoints.NAME]`: how APIs are reached that are not where everybody's are.
     pub endpoints: BTreeMap<String, model::Endpoint>,
 }
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { default: "local".to_owned(), endpoints: BTreeMap::new() }
+        Self { default: "local".to_owned(), judge: None, endpoints: BTreeMap::new() }
     }
 }
 
@@ -91,7 +93,7 @@ fn level_max() -> u8 {
 
 const TOP: &[&str] = &["factory", "model", "sandbox", "lines"];
 const FACTORY: &[&str] = &["name"];
-const MODEL: &[&str] = &["default", "endpoints"];
+const MODEL: &[&str] = &["default", "judge", "endpoints"];
 const SANDBOX: &[&str] = &["backend"];
 const LINE: &[&str] = &["repo", "branch", "pipeline", "checks", "level_max"];
 

@@ -80,8 +80,8 @@ pub struct Factory {
 pub struct Start<'a> {
     /// The intent's directory or its `intent.md`.
     pub intent: &'a Path,
-    pub model: Arc<dyn Model>,
-    /// As the person named it.
+    pub models: Models,
+    /// As the person named the builder's.
     pub model_name: String,
     /// Drawn from the clock and the process when absent.
     pub seed: Option<u64>,
@@ -89,6 +89,13 @@ pub struct Start<'a> {
     pub pipeline: Option<PathBuf>,
     /// A folder with a build that is proved instead of one that agents write.
     pub build: Option<&'a Path>,
+}
+
+/// The models of one run.
+pub struct Models {
+    pub builder: Arc<dyn Model>,
+    /// Of another family; none where nobody was named, or nothing is to be judged.
+    pub judge: Option<Arc<dyn Model>>,
 }
 
 /// A run and everything that is needed to take it further.
@@ -176,7 +183,7 @@ impl Factory {
             None => agent::Files::new(),
         };
         let run = self.next_run(&loaded)?;
-        let seed = start.seed.unwrap_or_else(|| draw_seed(&run)) & ((1 << SEED_BITS) - 1);
+        let seed = start.seed.unwrap_or_else(|| draw_seed(run.as_str())) & ((1 << SEED_BITS) - 1);
         let ledger = &self.ledger;
         let mut files = std::collections::BTreeMap::new();
         for (path, bytes) in &loaded.files {
@@ -215,6 +222,7 @@ impl Factory {
             checks: line.checks.clone(),
             level_max: line.level_max,
             model: start.model_name,
+            judge: start.models.judge.as_ref().map(|judge| judge.name().to_owned()),
             seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
@@ -224,7 +232,7 @@ impl Factory {
         opening::record(&recorder, &opening)?;
         let input = Input::Start { intent: opening.intent, graph: opening.graph, seed, limits };
         runner::step(&mut state, &recorder, &input)?;
-        let hands = self.hands(opening, loaded, repository, sandbox, start.model, &recorder)?;
+        let hands = self.hands(opening, loaded, repository, sandbox, start.models, &recorder)?;
         Ok(Run { state, recorder, hands })
     }
 
@@ -235,7 +243,7 @@ impl Factory {
     pub fn resume(
         &self,
         run: &RunId,
-        model: Arc<dyn Model>,
+        models: Models,
         watcher: Arc<dyn Watcher>,
     ) -> Result<Run, FactoryError> {
         let entries = self.ledger.run(run)?;
@@ -259,7 +267,7 @@ impl Factory {
             runner::step(&mut state, &recorder, &input)?;
         }
         let sandbox = self.sandbox()?;
-        let hands = self.hands(opening, loaded, repository, sandbox, model, &recorder)?;
+        let hands = self.hands(opening, loaded, repository, sandbox, models, &recorder)?;
         hands.restore_builds(&entries)?;
         Ok(Run { state, recorder, hands })
     }
@@ -295,7 +303,7 @@ impl Factory {
         loaded: Loaded,
         repository: Repository,
         sandbox: Sandbox,
-        model: Arc<dyn Model>,
+        models: Models,
         recorder: &Recorder,
     ) -> Result<Hands, FactoryError> {
         let name = &self.config.factory.name;
@@ -308,7 +316,8 @@ impl Factory {
             loaded,
             repository,
             sandbox,
-            model,
+            model: models.builder,
+            judge: models.judge,
             recorder: recorder.clone(),
             packs,
         })
@@ -453,9 +462,11 @@ fn choice(backend: BackendChoice) -> Choice {
     }
 }
 
-fn draw_seed(run: &RunId) -> u64 {
-    let drawn = Digest::of(format!("{run} {} {}", now().0, std::process::id()));
-    u64::from_le_bytes(drawn.as_bytes()[..8].try_into().expect("a digest has 32 bytes"))
+/// A seed that nobody foresees, for what is called `what`.
+pub(crate) fn draw_seed(what: &str) -> u64 {
+    let drawn = Digest::of(format!("{what} {} {}", now().0, std::process::id()));
+    let drawn = u64::from_le_bytes(drawn.as_bytes()[..8].try_into().expect("it has 32 bytes"));
+    drawn & ((1 << SEED_BITS) - 1)
 }
 
 fn read_text(path: &Path) -> Result<String, FactoryError> {

@@ -25,9 +25,10 @@ pub use config::{BackendChoice, Config, FactoryConfig, LineConfig, ModelConfig, 
 pub use examine::{Examined, examine};
 pub use examples::{EXAMPLES, Example};
 pub use factory::{
-    DEFAULT_PIPELINE, Factory, FactoryError, Run, Start, load_pipeline, replay as replay_events,
+    DEFAULT_PIPELINE, Factory, FactoryError, Models, Run, Start, load_pipeline,
+    replay as replay_events,
 };
-pub use hands::Hands;
+pub use hands::{Hands, judge_by_hand};
 pub use init::{Init, InitError, init};
 pub use intents::{
     IntentError, Loaded, directory as intent_directory, load as load_intent, sign as sign_intent,

@@ -58,6 +58,9 @@ pub struct Opening {
     /// What the factory's policy allowed the line.
     pub level_max: u8,
     pub model: String,
+    /// Who judges what scenarios leave to a judge, as factory.toml or a person named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
     pub seed: u64,
     /// Of the factory that opened it.
     pub version: String,

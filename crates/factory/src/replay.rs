@@ -22,7 +22,7 @@ use crate::answers::{ANSWER_SIGNED, AnswerSigned};
 use crate::examples::EXAMPLES;
 use crate::factory::{FactoryError, Run, ledger_key};
 use crate::hands::{
-    BUILD_MADE, BuildMade, Hands, MODEL_CALLED, ModelCalled, SHIP_LANDED, SHIP_PREPARED,
+    BUILD_MADE, BuildMade, Hands, JUDGE_ASKED, MODEL_CALLED, SHIP_LANDED, SHIP_PREPARED,
     ShipPrepared, last,
 };
 use crate::init::{Init, InitError, init};
@@ -143,18 +143,30 @@ impl Recording {
         STANDARD.decode(self.bodies.get(digest)?).ok()
     }
 
-    /// Request -> reply of every model call.
-    fn replies(&self) -> BTreeMap<Digest, model::Reply> {
-        let called = self.entries.iter().filter(|entry| entry.record.event.name == MODEL_CALLED);
-        called
-            .filter_map(|entry| {
-                let body = entry.record.event.body.clone();
-                let called: ModelCalled = serde_json::from_value(body).ok()?;
-                let reply = serde_json::from_slice(&self.body(&called.reply)?).ok()?;
-                Some((called.request, reply))
-            })
-            .collect()
+    /// The model that answered in the entries of one name, played back; none where none did.
+    fn model(&self, name: &str) -> Option<Recorded> {
+        let mut replies = BTreeMap::new();
+        let mut known = None;
+        for entry in self.entries.iter().filter(|entry| entry.record.event.name == name) {
+            let body = entry.record.event.body.clone();
+            let Ok(answered) = serde_json::from_value::<Answered>(body) else { continue };
+            let reply = self.body(&answered.reply);
+            let reply = reply.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            replies.extend(reply.map(|reply: model::Reply| (answered.request, reply)));
+            known.get_or_insert((answered.model, answered.family));
+        }
+        let (model, family) = known?;
+        Some(Recorded::new(replies).of(&model, &family))
     }
+}
+
+/// What the entries of all model calls have in common.
+#[derive(Deserialize)]
+struct Answered {
+    model: String,
+    family: String,
+    request: Digest,
+    reply: Digest,
 }
 
 /// Does the recorded run again.
@@ -196,7 +208,9 @@ pub fn replay(
         limits: limits(recording)?,
     };
     runner::step(&mut state, &recorder, &start)?;
-    let model: Arc<dyn Model> = Arc::new(Recorded::new(recording.replies()));
+    let nobody = || Recorded::new(BTreeMap::new());
+    let model: Arc<dyn Model> = Arc::new(recording.model(MODEL_CALLED).unwrap_or_else(nobody));
+    let judge = recording.model(JUDGE_ASKED).map(|judge| Arc::new(judge) as Arc<dyn Model>);
     let packs = opening.packs(&recorder.ledger, &loaded.intent.interface)?;
     let hands = Hands {
         packs,
@@ -209,6 +223,7 @@ pub fn replay(
         loaded,
         repository,
         model,
+        judge,
     };
     let mut run = Run { state, recorder, hands };
     let stand = drive_with_answers(&mut run, recording, cancel)?;

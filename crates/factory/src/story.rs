@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::factory::{FactoryError, replay};
 use crate::hands::{
-    BUILD_MADE, BuildMade, MODEL_CALLED, PROOF_MADE, ProofMade, SHIP_LANDED, ShipLanded, last,
+    BUILD_MADE, BuildMade, JUDGE_ASKED, JUDGE_CALIBRATED, JudgeAsked, MODEL_CALLED, PROOF_MADE,
+    ProofMade, SHIP_LANDED, ShipLanded, last,
 };
 use crate::opening::Opening;
 
@@ -143,6 +144,21 @@ fn told(entry: &Entry) -> Option<String> {
             text("request"),
             text("reply")
         )),
+        JUDGE_ASKED => {
+            let asked: JudgeAsked = serde_json::from_value(stored.body.clone()).ok()?;
+            let verdict = match asked.verdict {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "neither yes nor no",
+            };
+            let example = if asked.wanted.is_some() { " of an example" } else { "" };
+            Some(format!("judge {} said {verdict}{example}", asked.model))
+        }
+        JUDGE_CALIBRATED => {
+            let count = |key: &str| stored.body[key].as_u64().unwrap_or_default();
+            let (right, examples) = (count("right"), count("examples"));
+            Some(format!("judge {} told {right} of {examples} examples right", text("model")))
+        }
         BUILD_MADE => {
             let made: BuildMade = serde_json::from_value(stored.body.clone()).ok()?;
             Some(format!(

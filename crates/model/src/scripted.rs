@@ -1,6 +1,8 @@
 //! A model that answers from a file: for tests, which need the same answers every time and at once.
 //!
 //! ```toml
+//! family = "other"               # without it, `scripted`
+//!
 //! [[answer]]
 //! when = "write the program"     # a part of the last user message; without it, any message
 //! texts = ["first", "second"]    # one for each candidate, from the start again when they run out
@@ -28,6 +30,7 @@ use crate::{
 /// A model that answers from a script.
 pub struct Scripted {
     name: String,
+    family: String,
     entries: Vec<Entry>,
     used: Mutex<Vec<bool>>,
 }
@@ -35,6 +38,7 @@ pub struct Scripted {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Script {
+    family: Option<String>,
     #[serde(default)]
     answer: Vec<Entry>,
 }
@@ -90,7 +94,8 @@ impl Scripted {
             }
         }
         let used = Mutex::new(vec![false; script.answer.len()]);
-        Ok(Self { name: name.to_owned(), entries: script.answer, used })
+        let family = script.family.unwrap_or_else(|| "scripted".to_owned());
+        Ok(Self { name: name.to_owned(), family, entries: script.answer, used })
     }
 
     /// The entry that answers to `message`, which is then used.
@@ -112,7 +117,7 @@ impl Model for Scripted {
     }
 
     fn family(&self) -> &str {
-        "scripted"
+        &self.family
     }
 
     fn complete(
@@ -214,6 +219,12 @@ mod tests {
         assert_eq!(ask(&model, "write it", 2).unwrap(), ["c", "c"]);
         assert_eq!(ask(&model, "plan it", 1).unwrap(), ["a"]);
         assert_eq!(ask(&model, "write it", 1), Err(ModelErrorKind::NotScripted));
+    }
+
+    #[test]
+    fn a_script_is_of_the_family_that_it_names() {
+        assert_eq!(script("").family(), "scripted");
+        assert_eq!(script("family = 'other'").family(), "other");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use intent::Intent;
 use policy::{FailureKind, LevelDecision};
-use scenario::{Played, Satisfaction};
+use scenario::{Heard, JudgedSentence, Played, Satisfaction};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -79,6 +79,7 @@ fn markdown(proof: &Proof, facts: &CaseFacts<'_>) -> String {
     }
     claims(&mut out, proof, facts.intent);
     gates(&mut out, proof);
+    judged(&mut out, proof);
     strength(&mut out, proof);
     level(&mut out, facts.decision);
     limits(&mut out, proof, facts.intent);
@@ -185,6 +186,28 @@ fn gates(out: &mut String, proof: &Proof) {
     let ran: Vec<_> = proof.verdicts.iter().map(|verdict| verdict.gate).collect();
     for gate in crate::Gate::ALL.iter().filter(|gate| !ran.contains(gate)) {
         line!(out, "| {gate} | not run | an earlier gate failed | |");
+    }
+    line!(out);
+}
+
+/// Which sentences a model judged: by their places, since their wording is held out.
+fn judged(out: &mut String, proof: &Proof) {
+    let judged = proof.scenarios().map_or(&[][..], |played| &played.judged);
+    if judged.is_empty() {
+        return;
+    }
+    line!(out, "## What a model judged\n");
+    line!(out, "It can only have failed the build: every rule held before it was asked.\n");
+    for JudgedSentence { scenario, line, heard } in judged {
+        let Heard { model, family, calibration, agreed, disagreed } = heard;
+        line!(
+            out,
+            "* `{scenario}`, line {line}: by {model} (family `{family}`), which told {} of {} of its \
+             person's examples right; it agreed with {agreed} of {} texts.",
+            calibration.right,
+            calibration.examples,
+            agreed + disagreed
+        );
     }
     line!(out);
 }
@@ -350,6 +373,7 @@ fn structured(proof: &Proof, facts: &CaseFacts<'_>) -> Value {
         "requirements": proof.requirements,
         "gates": verdicts,
         "satisfaction": proof.scenarios().map(|played| &played.satisfaction),
+        "judged": proof.scenarios().map(|played| &played.judged),
         "stopping": proof.scenarios().and_then(|played| played.stopping),
         "strength": proof.strength().map(strength_numbers),
         "changed": changed(proof),

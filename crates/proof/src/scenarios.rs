@@ -7,8 +7,8 @@
 
 use base::ScenarioId;
 use scenario::{
-    CONFIDENCE, DECISION_ERROR, Flake, Played, Player, SatisfactionReport, Sequential, Trajectory,
-    flakes,
+    CONFIDENCE, DECISION_ERROR, Flake, JudgedSentence, Played, Player, SatisfactionReport,
+    Sequential, Trajectory, flakes, heard,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub struct ScenarioEvidence {
     /// How long was played, and why no longer. Proofs of before played everything, and do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,
+    /// What judges were asked, and how well they were calibrated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judged: Vec<JudgedSentence>,
 }
 
 /// When playing stopped.
@@ -87,7 +90,9 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
     if bench.workshop.cancel.is_pulled() {
         return Err(ProofError::Cancelled);
     }
-    if let Some((id, reason)) = trajectories.iter().find_map(undecided) {
+    // A failure needs nobody's judgement, and decides.
+    let failed = trajectories.iter().any(|one| matches!(one.played, Played::Failed(_)));
+    if !failed && let Some((id, reason)) = trajectories.iter().find_map(undecided) {
         return Err(ProofError::Undecided { scenario: id.to_string(), reason: reason.clone() });
     }
     let stopping = Stopping {
@@ -97,7 +102,12 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
         chance: told(test(wanted).flawless_chance(trajectories.len() as u64)),
         because: decided.unwrap_or(Because::Spent),
     };
-    Ok(judge(trajectories, wanted, stopping))
+    let judged = heard(input.scenarios, input.settings.play.judge.as_deref());
+    let mut found = judge(trajectories, wanted, stopping);
+    if let GateEvidence::Scenarios(evidence) = &mut found.evidence {
+        evidence.judged = judged;
+    }
+    Ok(found)
 }
 
 fn test(wanted: f64) -> Sequential {
@@ -161,6 +171,7 @@ fn judge(trajectories: Vec<Trajectory>, wanted: f64, stopping: Stopping) -> Find
             wanted,
             flakes,
             stopping: Some(stopping),
+            judged: Vec::new(),
         }),
     }
 }

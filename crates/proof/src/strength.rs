@@ -304,7 +304,7 @@ impl<'a> Saboteur<'a> {
         let mut plays: Vec<Observation> = Vec::new();
         for scenario in input.scenarios {
             let played = match &self.known {
-                None => player.trajectory(scenario, self.seed).played,
+                None => player.trajectory(&scenario.unjudged(), self.seed).played,
                 Some(_) => {
                     plays.push(player.observed(scenario, self.seed));
                     plays[plays.len() - 1].trajectory.played.clone()

@@ -49,7 +49,7 @@ fn a_pulled_cord_decides_nothing_and_what_it_broke_off_is_not_counted() {
     let product = tempfile::tempdir().unwrap();
     fs::write(product.path().join("t.sh"), "true").unwrap();
     let (sandbox, cancel) = (Sandbox::open(Choice::Auto).unwrap(), Cancel::default());
-    let settings = PlaySettings { threads: 1, limits: Limits::default() };
+    let settings = PlaySettings { threads: 1, limits: Limits::default(), judge: None };
     let interface = interface();
     let player = Player {
         sandbox: &sandbox,

@@ -33,7 +33,7 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
     let key = person_key(args.key)?;
     let terminal = Arc::new(Terminal::new(globals.json));
-    let mut waiting = resume::bring_back(globals, &args.run, None, &terminal)?;
+    let mut waiting = resume::bring_back(globals, &args.run, None, None, &terminal)?;
     let (action, question) = match asked(&waiting.state, args.question.as_deref()) {
         Ok(asked) => asked,
         Err(failure) => {

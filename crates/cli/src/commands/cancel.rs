@@ -17,7 +17,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let terminal = Arc::new(Terminal::new(globals.json));
-    let mut run = resume::bring_back(globals, &args.run, None, &terminal)?;
+    let mut run = resume::bring_back(globals, &args.run, None, None, &terminal)?;
     let by = std::env::var("USER").unwrap_or_else(|_| "the operator".to_owned());
     run.tell(&Input::Cancelled { by })?;
     terminal.finish();

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use ::model::{Model, ModelError, Status};
 use factory::Config;
+use intent::Scenario;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -55,6 +56,19 @@ pub(crate) fn open_model(name: &str, config: Option<&Config>) -> Result<Arc<dyn 
     let options = model_options(config)?;
     let opened = ::model::open(name, &options).map_err(|error: ModelError| Failure::of(&error))?;
     Ok(Arc::from(opened))
+}
+
+/// Opens the judge that a person named, or factory.toml does, where a sentence of `scenarios` is judged.
+pub(crate) fn open_judge(
+    named: Option<&str>,
+    scenarios: &[Scenario],
+    config: Option<&Config>,
+) -> Result<Option<Arc<dyn Model>>, Failure> {
+    if scenarios.iter().all(|one| one.judgements().next().is_none()) {
+        return Ok(None);
+    }
+    let named = named.or_else(|| config?.model.judge.as_deref());
+    named.map(|name| open_model(name, config)).transpose()
 }
 
 /// The person's SSH key: the one named, else the first of the usual ones that is there.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use factory::{Factory, Run};
+use factory::{Factory, FactoryError, Models, Run};
 
-use super::{open_model, run};
+use super::{open_judge, open_model, run};
 use crate::Globals;
 use crate::failure::{Answer, Failure};
 use crate::stop;
@@ -17,12 +17,15 @@ pub(crate) struct Args {
     /// Another model than the run was opened with
     #[arg(long)]
     model: Option<String>,
+    /// Another judge than the run was opened with
+    #[arg(long, value_name = "MODEL")]
+    judge: Option<String>,
 }
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
     let terminal = Arc::new(Terminal::new(globals.json));
-    let mut resumed = bring_back(globals, &args.run, args.model, &terminal)?;
+    let mut resumed = bring_back(globals, &args.run, args.model, args.judge, &terminal)?;
     if let Some(ending) = resumed.state.ending() {
         terminal.finish();
         return Err(Failure::policy(format!(
@@ -39,11 +42,15 @@ pub(crate) fn bring_back(
     globals: &Globals,
     run: &str,
     model: Option<String>,
+    judge: Option<String>,
     terminal: &Arc<Terminal>,
 ) -> Result<Run, Failure> {
     let factory = Factory::open(&globals.start)?;
     let id = factory::run_id(run)?;
     let (opening, _) = factory.state(&id)?;
-    let model = open_model(&model.unwrap_or(opening.model), Some(&factory.config))?;
-    Ok(factory.resume(&id, model, terminal.clone())?)
+    let loaded = opening.load(&factory.ledger).map_err(FactoryError::from)?;
+    let judge = judge.or(opening.judge);
+    let judge = open_judge(judge.as_deref(), &loaded.scenarios, Some(&factory.config))?;
+    let builder = open_model(&model.unwrap_or(opening.model), Some(&factory.config))?;
+    Ok(factory.resume(&id, Models { builder, judge }, terminal.clone())?)
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use ::model::Absent;
 use engine::Ending;
-use factory::{Factory, FactoryError, Run, Stand, Start};
+use factory::{Factory, FactoryError, Models, Run, Stand, Start};
 use sandbox::Cancel;
 
-use super::{open_model, print_json};
+use super::{open_judge, open_model, print_json};
 use crate::Globals;
 use crate::failure::{Answer, Failure};
 use crate::terminal::Terminal;
@@ -30,12 +30,16 @@ pub(crate) struct Args {
     /// Prove and ship the build in this folder instead of having one written
     #[arg(long, value_name = "DIR", conflicts_with = "model")]
     build: Option<PathBuf>,
+    /// Who judges what scenarios leave to a judge, of another family than the builder [default:
+    /// factory.toml's]
+    #[arg(long, value_name = "MODEL")]
+    judge: Option<String>,
 }
 
 impl Args {
     /// As a person would have given them.
     pub(crate) fn of(intent: PathBuf, model: Option<String>, seed: Option<u64>) -> Self {
-        Self { intent, model, seed, pipeline: None, build: None }
+        Self { intent, model, seed, pipeline: None, build: None, judge: None }
     }
 }
 
@@ -58,11 +62,12 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         (None, Some(_)) => Absent::NAME.to_owned(),
         (None, None) => factory.config.model.default.clone(),
     };
-    let model = open_model(&model_name, Some(&factory.config))?;
+    let judge = open_judge(args.judge.as_deref(), &loaded.scenarios, Some(&factory.config))?;
+    let builder = open_model(&model_name, Some(&factory.config))?;
     let terminal = Arc::new(Terminal::new(globals.json));
     let start = Start {
         intent: &intent,
-        model,
+        models: Models { builder, judge },
         model_name,
         seed: args.seed,
         pipeline: args.pipeline,

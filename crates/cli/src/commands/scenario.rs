@@ -12,7 +12,7 @@ use ::scenario::{
 use factory::{Factory, FactoryError, Layout};
 use sandbox::{Choice, Sandbox};
 
-use super::print_json;
+use super::{open_judge, print_json};
 use crate::Globals;
 use crate::failure::{Answer, Failure};
 use crate::stop;
@@ -51,6 +51,9 @@ pub(crate) enum Sub {
         /// Plays at once [default: one for each core]
         #[arg(long)]
         threads: Option<usize>,
+        /// Who judges what the scenarios leave to a judge [default: factory.toml's]
+        #[arg(long, value_name = "MODEL")]
+        judge: Option<String>,
     },
     /// List the steps that scenarios may use
     Steps,
@@ -58,11 +61,33 @@ pub(crate) enum Sub {
 
 pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
     match sub {
-        Sub::Run { intent, product, seeds, seed, only, watch, decide, strength, time, threads } => {
+        Sub::Run {
+            intent,
+            product,
+            seeds,
+            seed,
+            only,
+            watch,
+            decide,
+            strength,
+            time,
+            threads,
+            judge,
+        } => {
             let seeds = if strength { 1 } else { seeds };
             let seeds = seed.map_or_else(|| (0..seeds).collect(), |seed| vec![seed]);
-            let wanted =
-                Wanted { intent, product, seeds, only, watch, decide, strength, time, threads };
+            let wanted = Wanted {
+                intent,
+                product,
+                seeds,
+                only,
+                watch,
+                decide,
+                strength,
+                time,
+                threads,
+                judge,
+            };
             play(globals, &wanted)
         }
         Sub::Steps => {
@@ -93,6 +118,7 @@ struct Wanted {
     strength: bool,
     time: bool,
     threads: Option<usize>,
+    judge: Option<String>,
 }
 
 fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
@@ -100,12 +126,16 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     let (directory, file) = intent_of(&wanted.intent);
     let loaded = factory::load_intent(&directory)?;
     let product = wanted.product.canonicalize()?;
-    let sandbox = match Factory::open_read_only(&globals.start) {
-        Ok(factory) => factory.sandbox()?,
-        Err(_) => Sandbox::open(Choice::Auto).map_err(FactoryError::from)?,
+    let factory = Factory::open_read_only(&globals.start).ok();
+    let sandbox = match &factory {
+        Some(factory) => factory.sandbox()?,
+        None => Sandbox::open(Choice::Auto).map_err(FactoryError::from)?,
     };
     let mut settings = PlaySettings::default();
     settings.threads = wanted.threads.unwrap_or(settings.threads);
+    let config = factory.as_ref().map(|factory| &factory.config);
+    let judge = open_judge(wanted.judge.as_deref(), &loaded.scenarios, config)?;
+    settings.judge = judge.map(factory::judge_by_hand);
     let interface = &loaded.intent.interface;
     let root = directory.canonicalize().ok().and_then(|dir| Layout::find(&dir));
     let packs = factory::packs(interface, root.as_ref().map(Layout::root))?;

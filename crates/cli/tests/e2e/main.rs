@@ -4,6 +4,7 @@ mod common;
 mod crash;
 mod drawing;
 mod given;
+mod judge;
 mod kills;
 mod line;
 mod pipeline;

@@ -2,23 +2,21 @@
 //! hands in into a tree, if it stayed inside its write-set.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::time::Duration;
 
 use agent::{
     AgentBackend, Behaviour, Candidates, Files, Given, Host, HostError, Planner, Task, Tried,
 };
-use base::{Digest, MicroUsd, Spend};
+use base::{Digest, Spend};
 use engine::{Outcome, Status};
 use ledger::Entry;
-use model::{ModelErrorKind, Reply, Request};
+use model::{Reply, Request};
 use policy::{Compartment, Disclosure, Integrity, Label, Sink};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::calls::{Caller, within_budget};
 use super::overlay::Overlays;
 use super::{HandError, Hands, Job, TREE, outcome};
-use runner::Notice;
 use runner::Observation;
 
 /// The attribute of a stage that names its agent.
@@ -30,13 +28,6 @@ pub(crate) const GIVEN: &str = "given";
 pub(crate) const MODEL_CALLED: &str = "model.called";
 /// The entry of what an agent handed in.
 pub(crate) const BUILD_MADE: &str = "build.made";
-
-/// A hosted model that is overloaded recovers in seconds or not soon: four tries over seven seconds.
-const MODEL_TRIES_MAX: u32 = 4;
-const MODEL_RETRY_FIRST: Duration = Duration::from_secs(1);
-
-/// How often a wait looks whether the cord was pulled.
-const CANCEL_POLL: Duration = Duration::from_millis(50);
 
 /// A model call on the ledger; request and reply are bodies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -212,56 +203,16 @@ impl<'a> HandHost<'a> {
     }
 
     fn call(&mut self, request: &Request) -> Result<Reply, HostError> {
-        let mut wait = MODEL_RETRY_FIRST;
-        for tries in 1.. {
-            let watcher = &self.hands.recorder.watcher;
-            let (action, cancel) = (self.job.id, self.job.cancel);
-            let mut progress = |progress| {
-                watcher.notice(&Notice::Tokens { action, progress });
-                if cancel.is_pulled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
-            match self.hands.model.complete(request, &mut progress) {
-                Ok(reply) => return Ok(reply),
-                Err(error)
-                    if error.kind == ModelErrorKind::Transient && tries < MODEL_TRIES_MAX =>
-                {
-                    self.say(&format!("{error}; trying again in {} s", wait.as_secs()));
-                    self.pause(wait)?;
-                    wait *= 2;
-                }
-                Err(error) => return Err(failed(base::chain(&error))),
-            }
-        }
-        unreachable!("the last try returns")
-    }
-
-    /// Waits, unless the cord is pulled.
-    fn pause(&self, wait: Duration) -> Result<(), HostError> {
-        let until = std::time::Instant::now() + wait;
-        while std::time::Instant::now() < until {
-            if self.job.cancel.is_pulled() {
-                return Err(failed("interrupted".to_owned()));
-            }
-            std::thread::sleep(CANCEL_POLL);
-        }
-        Ok(())
-    }
-
-    /// Whether the run's budget still allows a call.
-    fn refuse_past_budget(&self) -> Result<(), HostError> {
         let mut spent = self.job.state.spend();
         spent += self.spend;
-        let budget = &self.hands.loaded.intent.budget;
-        if spent.tokens() >= budget.tokens {
-            return Err(failed(format!(
-                "the intent's budget of {} tokens is used up",
-                budget.tokens.0
-            )));
-        }
-        if budget.cost > MicroUsd(0) && spent.cost >= budget.cost {
-            return Err(failed(format!("the intent's budget of {} is used up", budget.cost)));
-        }
-        Ok(())
+        within_budget(&self.hands.loaded.intent.budget, &spent).map_err(failed)?;
+        let caller = Caller {
+            model: self.hands.model.as_ref(),
+            recorder: &self.hands.recorder,
+            action: self.job.id,
+            cancel: self.job.cancel,
+        };
+        caller.call(request).map_err(failed)
     }
 }
 
@@ -278,12 +229,7 @@ impl Host for HandHost<'_> {
             self.spend += reply.spend;
             return Ok(reply);
         }
-        self.refuse_past_budget()?;
         let reply = self.call(request)?;
-        if self.job.cancel.is_pulled() {
-            // A reply that was cut short is no fact about the model.
-            return Err(failed("interrupted".to_owned()));
-        }
         self.spend += reply.spend;
         let answer = recorder.keep(&reply).map_err(|error| failed(base::chain(&error)))?;
         let called = ModelCalled {

@@ -1,8 +1,10 @@
 //! Hands perform actions and report what they saw. They never decide what happens next.
 
 mod agent;
+mod calls;
 mod check;
 mod judge;
+mod judging;
 mod overlay;
 mod prove;
 mod ship;
@@ -11,6 +13,8 @@ mod tool;
 pub(crate) use runner::{HandError, outcome};
 
 pub(crate) use agent::{AGENT, BUILD_MADE, BuildMade, GIVEN, MODEL_CALLED, ModelCalled};
+pub use judging::judge_by_hand;
+pub(crate) use judging::{JUDGE_ASKED, JUDGE_CALIBRATED, JudgeAsked};
 pub(crate) use prove::{PROOF_MADE, ProofMade};
 pub(crate) use ship::last;
 pub(crate) use ship::{SHIP_LANDED, SHIP_PREPARED, ShipLanded, ShipPrepared};
@@ -43,6 +47,8 @@ pub struct Hands {
     pub repository: Repository,
     pub sandbox: Sandbox,
     pub model: Arc<dyn Model>,
+    /// Who judges what scenarios leave to a judge, if a person named somebody.
+    pub judge: Option<Arc<dyn Model>>,
     pub recorder: Recorder,
     /// What the twins that the intent declares are made of.
     pub packs: Packs,

@@ -60,7 +60,9 @@ impl Hands {
         self.repository.export(&tree, product.path())?;
         let intent = &self.loaded.intent;
         let scenarios = &self.loaded.scenarios;
-        let settings = ProveSettings::for_intent(intent, scenarios.len(), self.opening.seed);
+        let mut settings = ProveSettings::for_intent(intent, scenarios.len(), self.opening.seed);
+        let bench = self.bench(job)?;
+        settings.play.judge = bench.as_ref().map(|bench| bench.judge.clone());
         let input = ProveInput {
             intent,
             intent_digest: self.opening.intent,
@@ -79,15 +81,19 @@ impl Hands {
             Err(ProofError::Cancelled) => return Err(HandError::Cancelled),
             Err(error) => return Err(HandError::Failed(base::chain(&error))),
         };
+        let spend = bench.map(|bench| bench.spend()).unwrap_or_default();
         let made = self.keep_proof(job, &proof, tree.as_str())?;
         if proof.passed() {
             let mut done =
                 outcome(Status::Success, format!("every gate passed; level {}", made.level));
+            done.spend = spend;
             done.context.insert("factory.level".to_owned(), made.level.to_string());
             done.context.insert("factory.level_reason".to_owned(), binding(&made.decision));
             return Ok(done);
         }
-        self.found_wanting(job, &proof)
+        let mut done = self.found_wanting(job, &proof)?;
+        done.spend = spend;
+        Ok(done)
     }
 
     /// The proof of this run that this tree did not pass: it would not pass another, and a builder that
