@@ -63,6 +63,37 @@ pub(crate) fn unmet(expect: &Expect, text: &str) -> Option<String> {
     })
 }
 
+/// A run that was ended from outside satisfies nobody, whatever it printed before.
+pub(crate) fn unnatural_end(finished: &Finished) -> Option<Miss> {
+    let (kind, actual) = match finished.exit {
+        Exit::Code(_) | Exit::Cancelled => return None,
+        Exit::TimedOut => (FailureKind::TimedOut, "still running when time was up".to_owned()),
+        Exit::OutputFlood => (FailureKind::Runaway, "flooded its output".to_owned()),
+        Exit::Signal(libc::SIGXCPU) => (FailureKind::TimedOut, "used up its CPU time".to_owned()),
+        Exit::Signal(signal @ (libc::SIGXFSZ | libc::SIGKILL)) => {
+            (FailureKind::Runaway, format!("killed by signal {signal} at a limit"))
+        }
+        Exit::Signal(signal) => (FailureKind::Crashed, format!("killed by signal {signal}")),
+    };
+    Some(Miss { kind, expected: "an exit of its own".to_owned(), actual })
+}
+
+/// The marks that run-times leave when an exception or panic goes uncaught, with their exit code.
+const CRASHES: [(i32, &[u8]); 5] = [
+    (1, b"Traceback (most recent call last)"), // Python
+    (1, b"\n    at "),                         // Node
+    (1, b"Exception in thread \""),            // Java
+    (2, b"\ngoroutine "),                      // Go
+    (101, b"panicked at "),                    // Rust
+];
+
+pub(crate) fn crashed(finished: &Finished) -> bool {
+    CRASHES.iter().any(|(code, mark)| {
+        finished.exit == Exit::Code(*code)
+            && finished.stderr.windows(mark.len()).any(|window| window == *mark)
+    })
+}
+
 fn told(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("exit code {code}"),

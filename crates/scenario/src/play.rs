@@ -232,7 +232,7 @@ impl Stage<'_> {
                 if finished.exit == Exit::Cancelled {
                     return Err(WorldError::Cancelled);
                 }
-                let miss = unnatural_end(&finished);
+                let miss = expect::unnatural_end(&finished);
                 self.last = Some(finished);
                 Ok(miss)
             }
@@ -287,7 +287,7 @@ impl Stage<'_> {
     /// What an uncaught exception left undone is told as a crash: that is the cause.
     fn as_crash(&self, miss: Miss) -> Miss {
         match &self.last {
-            Some(finished) if crashed(finished) => Miss {
+            Some(finished) if expect::crashed(finished) => Miss {
                 kind: FailureKind::Crashed,
                 actual: last_line(&finished.stderr),
                 expected: miss.expected,
@@ -303,37 +303,6 @@ fn nothing_ran() -> Miss {
         expected: "a run before what is expected of it".to_owned(),
         actual: "nothing was run".to_owned(),
     }
-}
-
-/// A run that was ended from outside satisfies nobody, whatever it printed before.
-fn unnatural_end(finished: &Finished) -> Option<Miss> {
-    let (kind, actual) = match finished.exit {
-        Exit::Code(_) | Exit::Cancelled => return None,
-        Exit::TimedOut => (FailureKind::TimedOut, "still running when time was up".to_owned()),
-        Exit::OutputFlood => (FailureKind::Runaway, "flooded its output".to_owned()),
-        Exit::Signal(libc::SIGXCPU) => (FailureKind::TimedOut, "used up its CPU time".to_owned()),
-        Exit::Signal(signal @ (libc::SIGXFSZ | libc::SIGKILL)) => {
-            (FailureKind::Runaway, format!("killed by signal {signal} at a limit"))
-        }
-        Exit::Signal(signal) => (FailureKind::Crashed, format!("killed by signal {signal}")),
-    };
-    Some(Miss { kind, expected: "an exit of its own".to_owned(), actual })
-}
-
-/// The marks that run-times leave when an exception or panic goes uncaught, with their exit code.
-const CRASHES: [(i32, &[u8]); 5] = [
-    (1, b"Traceback (most recent call last)"), // Python
-    (1, b"\n    at "),                         // Node
-    (1, b"Exception in thread \""),            // Java
-    (2, b"\ngoroutine "),                      // Go
-    (101, b"panicked at "),                    // Rust
-];
-
-fn crashed(finished: &Finished) -> bool {
-    CRASHES.iter().any(|(code, mark)| {
-        finished.exit == Exit::Code(*code)
-            && finished.stderr.windows(mark.len()).any(|window| window == *mark)
-    })
 }
 
 pub(crate) fn last_line(bytes: &[u8]) -> String {
