@@ -4,6 +4,7 @@
 //! decides what happens next, and nothing in it draws on a terminal: whoever watches is told.
 
 mod answers;
+mod canaries;
 mod config;
 mod examine;
 mod examples;
@@ -21,6 +22,7 @@ mod trace;
 mod twins;
 
 pub use answers::{ANSWER_NAMESPACE, AnswerError, AnswerSigned, sign as sign_answer};
+pub use canaries::issue as issue_canaries;
 pub use config::{BackendChoice, Config, FactoryConfig, LineConfig, ModelConfig, SandboxConfig};
 pub use examine::{Examined, examine};
 pub use examples::{EXAMPLES, Example};

@@ -139,7 +139,7 @@ impl Recording {
         Ok(recording)
     }
 
-    fn body(&self, digest: &Digest) -> Option<Vec<u8>> {
+    pub(crate) fn body(&self, digest: &Digest) -> Option<Vec<u8>> {
         STANDARD.decode(self.bodies.get(digest)?).ok()
     }
 

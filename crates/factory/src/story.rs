@@ -5,6 +5,7 @@ use engine::{Ending, Event, Phase, State, Status};
 use ledger::{Entry, Ledger};
 use serde::Serialize;
 
+use crate::canaries::{CANARY_FOUND, CanaryFound};
 use crate::factory::{FactoryError, replay};
 use crate::hands::{
     BUILD_MADE, BuildMade, JUDGE_ASKED, JUDGE_CALIBRATED, JudgeAsked, MODEL_CALLED, PROOF_MADE,
@@ -144,6 +145,11 @@ fn told(entry: &Entry) -> Option<String> {
             text("request"),
             text("reply")
         )),
+        CANARY_FOUND => {
+            let found: CanaryFound = serde_json::from_value(stored.body.clone()).ok()?;
+            let CanaryFound { place, scenario, rule, .. } = found;
+            Some(format!("{place} gives scenario {scenario} away: refused by rule {rule}"))
+        }
         JUDGE_ASKED => {
             let asked: JudgeAsked = serde_json::from_value(stored.body.clone()).ok()?;
             let verdict = match asked.verdict {

@@ -8,12 +8,13 @@ mod paths;
 mod tests_of_record;
 
 use base::Place;
+use intent::Canaries;
 use serde::{Deserialize, Serialize};
 
 use crate::export::{Entry, EntryKind, TEXT_BYTES_MAX};
 use crate::gate::GateEvidence;
 use crate::in_write_set;
-use crate::prove::{Bench, Finding};
+use crate::prove::{Bench, Finding, ProofError};
 
 pub(crate) use paths::is_test;
 use paths::{is_build_or_ci, is_plugin};
@@ -47,7 +48,10 @@ impl std::fmt::Display for Violation {
     }
 }
 
-pub(crate) fn gate(bench: &Bench<'_>) -> Finding {
+/// What a builder is told where its product holds text that it cannot have seen: not which.
+const HELD_OUT: &str = "holds-held-out-text";
+
+pub(crate) fn gate(bench: &Bench<'_>) -> Result<Finding, ProofError> {
     let changed = bench.product.changed_since(&bench.base);
     let allowed = &bench.input.intent.interface.files;
     let mut violations = Vec::new();
@@ -56,18 +60,46 @@ pub(crate) fn gate(bench: &Bench<'_>) -> Finding {
         let after = bench.product.entries.get(path);
         Change { path, before, after, allowed }.judge(&mut violations);
     }
+    violations.extend(held_out(bench)?);
     let summary = match violations.first() {
         None => format!("{} changed, all within the write-set", files(changed.len())),
         Some(first) => format!("{first}{}", others(violations.len() - 1)),
     };
-    Finding {
+    Ok(Finding {
         passed: violations.is_empty(),
         summary,
         disclosures: Vec::new(),
         // The builder's own doings: nothing of it is held out.
-        feedback: violations.iter().map(ToString::to_string).collect(),
+        feedback: violations.iter().map(told).collect(),
         evidence: GateEvidence::Integrity(IntegrityEvidence { changed, violations }),
+    })
+}
+
+/// A violation as a builder may read it: which scenario was found is none of its business.
+fn told(violation: &Violation) -> String {
+    match violation.rule.as_str() {
+        HELD_OUT => format!("{}: it holds text that no builder is given", violation.path),
+        _ => violation.to_string(),
     }
+}
+
+/// Files of the product that hold text of a scenario, whoever wrote them.
+fn held_out(bench: &Bench<'_>) -> Result<Vec<Violation>, ProofError> {
+    let view = bench.input.intent.builder_view();
+    let before = bench.base.entries.values().filter_map(|entry| entry.text.as_deref());
+    let visible = std::iter::once(view.as_str()).chain(before);
+    let canaries = Canaries::of(bench.input.scenarios, visible)?;
+    let found = bench.product.entries.iter().filter_map(|(path, entry)| {
+        let texts = [Some(path.as_str()), entry.text.as_deref()];
+        let sighting = texts.into_iter().flatten().find_map(|text| canaries.find(text))?;
+        Some(Violation {
+            rule: HELD_OUT.to_owned(),
+            path: path.clone(),
+            line: None,
+            message: format!("it holds text of the held-out scenario {}", sighting.scenario),
+        })
+    });
+    Ok(found.collect())
 }
 
 fn files(n: usize) -> String {

@@ -77,6 +77,8 @@ pub enum ProofError {
     World(#[source] WorldError),
     #[error("scenario {scenario} could not be decided: {reason}")]
     Undecided { scenario: String, reason: String },
+    #[error(transparent)]
+    Canaries(#[from] intent::TooManyCanaries),
 }
 
 /// Proves a build.
@@ -143,7 +145,7 @@ pub(crate) struct Bench<'a> {
 impl Bench<'_> {
     fn run(&mut self, gate: Gate, advance: Advance<'_>) -> Result<Finding, ProofError> {
         match gate {
-            Gate::Integrity => Ok(integrity::gate(self)),
+            Gate::Integrity => integrity::gate(self),
             Gate::Checks => checks::gate(self, advance),
             Gate::Scenarios => scenarios::gate(self, advance),
             Gate::Strength => strength::gate(self, self.slowest_ms(), advance),

@@ -252,3 +252,19 @@ fn sorted(value: &serde_json::Value) -> String {
     let value: serde_json::Value = serde_json::from_slice(&canonical).unwrap();
     serde_json::to_string_pretty(&value).unwrap()
 }
+
+#[test]
+fn a_product_that_holds_text_of_a_scenario_fails_and_its_builder_is_not_told_which() {
+    let mut bench = Bench::new();
+    let canary = format!("dark-{}", "0f".repeat(12));
+    bench.scenarios[0].canary = Some(canary.clone());
+    let id = bench.scenarios[0].id.to_string();
+    let proof = bench.prove_program(&format!("{RIGHT}\n# {canary}\n"));
+    assert_eq!(stopped_at(&proof), Some(Gate::Integrity));
+    let failed = proof.failed().unwrap();
+    assert!(failed.summary.contains(&id) && failed.summary.contains("double.sh"));
+    assert_eq!(failed.feedback, ["double.sh: it holds text that no builder is given"]);
+    assert!(!serde_json::to_string(&proof).unwrap().contains(&canary));
+    let clean = bench.prove_program(RIGHT);
+    assert!(clean.verdicts[0].passed, "{}", clean.verdicts[0].summary);
+}

@@ -15,11 +15,15 @@ pub(crate) struct Args {
     /// Your SSH key, private, or public if an agent holds it [default: ~/.ssh/id_ed25519, …]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Leave scenario files alone: write no canary above scenarios that have none
+    #[arg(long)]
+    no_canaries: bool,
 }
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let key = person_key(args.key)?;
     let dir = factory::intent_directory(&args.intent);
+    let canaries = if args.no_canaries { 0 } else { factory::issue_canaries(&dir)? };
     let loaded = factory::load_intent(&dir)?;
     let digest = factory::sign_intent(&dir, &loaded, &key)?;
     let layout = find(&dir, globals)?;
@@ -32,8 +36,15 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     if globals.json {
         print_json(&serde_json::json!({
             "intent": loaded.intent.id, "digest": digest, "owner": owner, "trusted": trusted,
+            "canaries": canaries,
         }));
     } else {
+        if canaries > 0 {
+            let s = if canaries == 1 { "" } else { "s" };
+            println!(
+                "wrote {canaries} canary comment{s} above scenarios, which will know them again"
+            );
+        }
         println!("signed {} with {} files as {digest}", loaded.intent.id, loaded.files.len());
     }
     if trusted {

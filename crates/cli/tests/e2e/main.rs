@@ -1,5 +1,6 @@
 //! End to end through the binary, as a person would use it.
 
+mod canary;
 mod common;
 mod crash;
 mod drawing;

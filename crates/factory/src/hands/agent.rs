@@ -10,13 +10,14 @@ use base::{Digest, Spend};
 use engine::{Outcome, Status};
 use ledger::Entry;
 use model::{Reply, Request};
-use policy::{Compartment, Disclosure, Integrity, Label, Sink};
+use policy::{Compartment, Denied, Disclosure, Integrity, Label, Sink};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::calls::{Caller, within_budget};
 use super::overlay::Overlays;
 use super::{HandError, Hands, Job, TREE, outcome};
+use crate::canaries::Watch;
 use runner::Observation;
 
 /// The attribute of a stage that names its agent.
@@ -84,7 +85,11 @@ impl Hands {
             seed: seed_of(self.opening.seed, job),
         };
         let mut host = HandHost::new(self, job)?;
-        let report = match backend.work(&task, &mut host) {
+        let worked = backend.work(&task, &mut host);
+        if let Some(denied) = host.watch.denied.take() {
+            return Ok(held(&denied, host.spend));
+        }
+        let report = match worked {
             Ok(report) => report,
             Err(_) if job.cancel.is_pulled() => return Err(HandError::Cancelled),
             Err(error) => return Err(HandError::Failed(error.to_string())),
@@ -99,6 +104,11 @@ impl Hands {
         if !backend.builds() {
             done.context.insert(format!("note.{}", job.stage.id), report.note);
             return Ok(done);
+        }
+        for (path, content) in &report.files {
+            if let Err(denied) = host.watch.pass(path, [path.as_str(), content.as_str()]) {
+                return Ok(held(&denied, spend));
+            }
         }
         if let Some(path) = self.outside_write_set(&report.files) {
             done.status = Status::Fail;
@@ -187,6 +197,7 @@ pub(super) struct HandHost<'a> {
     overlays: Overlays<'a>,
     /// The replies that this action already has on the ledger: after a crash they are not paid twice.
     answered: BTreeMap<Digest, Digest>,
+    pub(super) watch: Watch<'a>,
     /// The session's label: the join of all that it has read.
     label: Label,
     pub(super) spend: Spend,
@@ -199,7 +210,8 @@ impl<'a> HandHost<'a> {
         let overlays = Overlays::new(hands, job);
         // A person's signed intent, and the repository's text, which came from outside.
         let label = Label::new(Integrity::U, [Compartment::Project]);
-        Ok(Self { hands, job, overlays, answered, label, spend: Spend::default() })
+        let watch = Watch::new(&hands.recorder, job.id, &hands.loaded, &hands.opening)?;
+        Ok(Self { hands, job, overlays, answered, watch, label, spend: Spend::default() })
     }
 
     fn call(&mut self, request: &Request) -> Result<Reply, HostError> {
@@ -220,6 +232,8 @@ impl Host for HandHost<'_> {
     fn complete(&mut self, request: &Request) -> Result<Reply, HostError> {
         policy::open(Sink::CallModel, &self.label, &self.label, None)
             .map_err(|denied| failed(denied.to_string()))?;
+        let texts = request.messages.iter().map(|message| message.text.as_str());
+        self.watch.pass("prompt", texts).map_err(|denied| failed(denied.to_string()))?;
         let recorder = &self.hands.recorder;
         let kept = recorder.keep(request).map_err(|error| failed(base::chain(&error)))?;
         if let Some(reply) = self.answered.get(&kept) {
@@ -278,6 +292,14 @@ fn answered(entries: &[Entry], job: &Job<'_>) -> BTreeMap<Digest, Digest> {
         .filter(|called| called.action == *job.id)
         .map(|called| (called.request, called.reply))
         .collect()
+}
+
+/// What a stage comes to that would have told, or was told, what is held out. Nothing mends that.
+pub(super) fn held(denied: &Denied, spend: Spend) -> Outcome {
+    let mut held = outcome(Status::Fail, denied.to_string());
+    held.permanent = true;
+    held.spend = spend;
+    held
 }
 
 pub(super) fn failed(reason: String) -> HostError {

@@ -5,7 +5,7 @@ use agent::Host as _;
 use engine::{Candidate, Outcome, RESULTS};
 use model::{Message, Request, Role};
 
-use super::agent::{HandHost, seed_of};
+use super::agent::{HandHost, held, seed_of};
 use super::{HandError, Hands, Job};
 
 /// Tokens of a judgement: a line, after some thought.
@@ -27,7 +27,11 @@ impl Hands {
             stop: Vec::new(),
         };
         let mut host = HandHost::new(self, job)?;
-        let reply = match host.complete(&request) {
+        let completed = host.complete(&request);
+        if let Some(denied) = host.watch.denied.take() {
+            return Ok(held(&denied, host.spend));
+        }
+        let reply = match completed {
             Ok(reply) => reply,
             Err(_) if job.cancel.is_pulled() => return Err(HandError::Cancelled),
             Err(error) => return Err(HandError::Failed(error.to_string())),
