@@ -4,7 +4,7 @@
 //! Only names are looked at. Whether a twin accepts a row is found when it is played.
 
 use base::{Diagnostic, nearest};
-use intent::{Query, Row, Scenario, ServiceStep, StepKind};
+use intent::{Judgement, Query, Row, Scenario, ServiceStep, StepKind, Subject};
 use twin::Pack;
 
 use crate::twins::{Packs, fault, plural, singular};
@@ -14,8 +14,14 @@ pub fn unknown_words(scenarios: &[Scenario], packs: &Packs) -> Vec<Diagnostic> {
     let steps = scenarios.iter().flat_map(|scenario| &scenario.steps);
     let mut found: Vec<Diagnostic> = Vec::new();
     for step in steps {
-        let StepKind::Service(what) = &step.kind else { continue };
-        for finding in unknown(what, packs) {
+        let unknown = match &step.kind {
+            StepKind::Service(what) => unknown(what, packs),
+            StepKind::Judged(Judgement { subject: Subject::Records(of), .. }) => {
+                no_records(of, packs).into_iter().collect()
+            }
+            _ => continue,
+        };
+        for finding in unknown {
             let finding = finding.at(step.place.clone());
             // Rows of an outline share their steps.
             if !found.contains(&finding) {
@@ -34,9 +40,7 @@ fn unknown(step: &ServiceStep, packs: &Packs) -> Vec<Diagnostic> {
             packs.pack(service).and_then(|pack| no_kind(pack, kind, &word)).into_iter().collect()
         }
         ServiceStep::Counts { of, .. } | ServiceStep::Are { of, .. } => {
-            let Query { service, kind, .. } = of;
-            let word = plural(kind);
-            packs.pack(service).and_then(|pack| no_kind(pack, kind, &word)).into_iter().collect()
+            no_records(of, packs).into_iter().collect()
         }
         ServiceStep::Asked { service, operation, .. } => {
             let pack = packs.pack(service);
@@ -48,6 +52,11 @@ fn unknown(step: &ServiceStep, packs: &Packs) -> Vec<Diagnostic> {
             .unwrap_or_default(),
         _ => Vec::new(),
     }
+}
+
+fn no_records(of: &Query, packs: &Packs) -> Option<Diagnostic> {
+    let Query { service, kind, .. } = of;
+    packs.pack(service).and_then(|pack| no_kind(pack, kind, &plural(kind)))
 }
 
 /// A value that was kept stands in the word's place, so that nobody can know it yet.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use intent::{Intent, Scenario, parse_feature};
+use intent::{Intent, Judgement, Scenario, parse_feature};
 use policy::FailureKind;
 use sandbox::{Cancel, Choice, Sandbox};
-use scenario::{Packs, PlaySettings, Played, Player, Watched, strength};
+use scenario::{Heard, Judge, Packs, PlaySettings, Played, Player, Watched, strength};
 use twin::Pack;
 
 const INTENT: &str = "+++\nid = \"t\"\ntitle = \"T\"\nline = \"t\"\nowner = \"a@example.com\"\nlevel = 0\n\
@@ -90,6 +90,7 @@ HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 struct Setting {
     intent: Intent,
     packs: Packs,
+    judge: Option<Arc<dyn Judge>>,
 }
 
 fn setting() -> Setting {
@@ -102,7 +103,7 @@ fn setting() -> Setting {
     let intent = Intent::parse("intent.md", INTENT).unwrap().0;
     let own = BTreeMap::from([("desk".to_owned(), Arc::new(pack))]);
     let packs = Packs::of(&intent.interface, &own).unwrap();
-    Setting { intent, packs }
+    Setting { intent, packs, judge: None }
 }
 
 impl Setting {
@@ -118,7 +119,7 @@ impl Setting {
         let product = tempfile::tempdir().unwrap();
         fs::write(product.path().join("bot.py"), bot).unwrap();
         let (sandbox, cancel) = (Sandbox::open(choice).unwrap(), Cancel::default());
-        let settings = PlaySettings::default();
+        let settings = PlaySettings { judge: self.judge.clone(), ..PlaySettings::default() };
         let player = Player {
             sandbox: &sandbox,
             cancel: &cancel,
@@ -330,7 +331,7 @@ fn the_seed_is_the_twins() {
 
 #[test]
 fn services_that_answer_all_alike_are_caught_or_told() {
-    let Setting { intent, packs } = setting();
+    let Setting { intent, packs, .. } = setting();
     let of = |steps: &str| {
         let scenarios = [setting().scenario(steps)];
         let found = strength(&intent, &scenarios, &packs);
@@ -339,4 +340,49 @@ fn services_that_answer_all_alike_are_caught_or_told() {
     let lax = format!("{UP}When I GET \"/x\"\nThen the status is 200");
     assert_eq!(of(&lax), ["service-silent", "service-ok", "service-empty-list"]);
     assert!(of(&format!("{lax}\nAnd within 1h, desk has 1 ticket")).is_empty());
+}
+
+/// Agrees with everything, and remembers what it was asked about.
+#[derive(Debug, Default)]
+struct Agrees(Mutex<Vec<String>>);
+
+impl Judge for Agrees {
+    fn agrees(&self, judgement: &Judgement, text: &str) -> Result<bool, String> {
+        self.0.lock().unwrap().push(format!("{}: {text}", judgement.sentence));
+        Ok(true)
+    }
+
+    fn heard(&self, _: &Judgement) -> Option<Heard> {
+        None
+    }
+}
+
+#[test]
+fn a_judge_reads_responses_their_values_and_what_twins_tell() {
+    let judge = Arc::new(Agrees::default());
+    let setting = Setting { judge: Some(judge.clone()), ..setting() };
+    let table = "| answer | verdict |\n| a | yes |\n| b | no |\n";
+    let steps = format!(
+        "Given the service is running\nWhen I POST \"/open\" with the JSON:\n\"\"\"\n{{\"text\": \
+         \"mine\"}}\n\"\"\"\nAnd I keep the JSON at \"$.text\" as \"TEXT\"\nThen the status is 201\n\
+         And a judge agrees about the response that \"it is {{TEXT}}\":\n{table}\
+         And a judge agrees about the JSON at \"$.text\" that \"it is short\":\n{table}\
+         And a judge agrees about the tickets of desk that \"one is left\":\n{table}"
+    );
+    let (played, _) = setting.play(Choice::Auto, BOT, &steps, 0);
+    assert_eq!(played, Played::Satisfied);
+    let asked = judge.0.lock().unwrap();
+    assert!(asked[0].starts_with("it is {TEXT}: {"), "the sentence is as signed: {}", asked[0]);
+    assert_eq!(asked[1], "it is short: mine");
+    let lines: Vec<&str> = asked[2].lines().collect();
+    assert!(lines.len() == 1 && lines[0].contains("\"mine\""), "{lines:?}");
+    drop(asked);
+
+    let missing = steps.replace("$.text\" that", "$.gone\" that");
+    let (played, _) = setting.play(Choice::Auto, BOT, &missing, 0);
+    assert!(matches!(played, Played::Failed(one) if one.kind == FailureKind::WrongResponse));
+    assert_eq!(setting.play(Choice::Auto, BOT, &steps, 0).0, Played::Satisfied);
+    let words = setting.scenario(&steps.replace("tickets of desk", "tickts of desk"));
+    let found = scenario::unknown_words(&[words], &setting.packs);
+    assert!(found[0].to_string().contains("tickts"), "{}", found[0]);
 }
