@@ -44,6 +44,8 @@ impl Trust {
     /// # Errors
     /// When a file is missing or no key.
     pub fn load(dir: &Path) -> Result<Self, VerifyError> {
+        // Git reads the keys from within the clone, where a relative path would mean something else.
+        let dir = dir.canonicalize().map_err(|error| wrong(dir, &error.to_string()))?;
         let read = |name: &str| {
             let file = dir.join(name);
             let text = std::fs::read_to_string(&file);

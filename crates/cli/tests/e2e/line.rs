@@ -18,6 +18,7 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
         !verified.contains("FAILS") && verified.contains("signed by ada@example.com"),
         "{verified}"
     );
+    world.ok(&["verify", "clone", "--trust", "trust"]);
     world.ok(&["verify", "."]);
 
     assert!(world.ok(&["trace", "double.sh:5"]).contains("ada@example.com"), "by the mirror alone");

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 OKTA, OKTA_TOKEN = os.environ["OKTA_URL"], os.environ["OKTA_TOKEN"]
@@ -40,7 +41,7 @@ def call(method, url, headers, data=None):
                 raise Uncertain(error) from error
             else:
                 time.sleep(0.05 * 2**attempt)
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             if method == "POST":
                 raise Uncertain(error) from error
             time.sleep(0.05 * 2**attempt)

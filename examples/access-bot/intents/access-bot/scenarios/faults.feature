@@ -53,3 +53,4 @@ Feature: When calls go wrong
       | what                  | fault        | status |
       | is out of order       | server_error | 503    |
       | breaks the connection | reset        |        |
+      | breaks off its answer | truncated    |        |
