@@ -1,6 +1,7 @@
 //! What a universe costs: forks whatever it holds, requests by service, and a thousand universes at once.
 //!
-//! `cargo bench -p twin`. Prints medians and, for memory, what the process grew by.
+//! `cargo bench -p twin [-- memory|forks|requests [PATH]]`. Prints medians and, for memory, what the process
+//! grew by.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -15,9 +16,19 @@ const UNIVERSES: usize = 1_000;
 const RECORDS: usize = 10_000;
 
 fn main() {
-    forks();
-    requests();
-    memory();
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let part = words.first().map_or("", String::as_str);
+    let wanted = |name: &str| part.is_empty() || part == name;
+    // First, while nothing was given back that a growth could hide in.
+    if wanted("memory") {
+        memory();
+    }
+    if wanted("forks") {
+        forks();
+    }
+    if wanted("requests") {
+        requests(words.get(1).map_or("", String::as_str));
+    }
 }
 
 /// The median of some rounds, each the mean of `calls`.
@@ -71,7 +82,7 @@ fn forks() {
     }
 }
 
-fn requests() {
+fn requests(only: &str) {
     let packs: Vec<Arc<Pack>> =
         Pack::builtin_names().into_iter().map(|name| Pack::builtin(name).unwrap()).collect();
     let mut universe = Universe::new(&packs, 1).unwrap();
@@ -88,6 +99,9 @@ fn requests() {
         ("okta", "/api/v1/users"),
         ("github", "/repos/admin/tool"),
     ] {
+        if !path.contains(only) {
+            continue;
+        }
         let status = ask(&mut universe, service, "GET", path, "");
         let cost = median(1_000, || {
             black_box(ask(&mut universe, service, "GET", path, ""));

@@ -46,19 +46,28 @@ impl Buckets {
     /// Takes one call out of a bucket.
     pub(crate) fn take(&mut self, bucket: &str, rate: Rate, now: Timestamp) -> Left {
         let fresh = Window { until: now + Duration::from_secs(rate.seconds), used: 0 };
-        let window = self.used.get(bucket).copied().filter(|window| window.until > now);
-        let mut window = window.unwrap_or(fresh);
-        let exceeded = window.used >= rate.limit;
-        window.used += u64::from(!exceeded);
-        if self.used.len() >= BUCKETS_MAX && !self.used.contains_key(bucket) {
+        let taken = |window: &mut Window| {
+            let exceeded = window.used >= rate.limit;
+            window.used += u64::from(!exceeded);
+            let remaining = rate.limit.saturating_sub(window.used);
+            Left { limit: rate.limit, remaining, reset: window.until, exceeded }
+        };
+        if let Some(window) = self.used.get_mut(bucket) {
+            if window.until <= now {
+                *window = fresh;
+            }
+            return taken(window);
+        }
+        if self.used.len() >= BUCKETS_MAX {
             let open = self.used.iter().filter(|(_, window)| window.until > now);
             self.used = open.map(|(bucket, window)| (bucket.clone(), *window)).collect();
         }
-        if self.used.len() < BUCKETS_MAX || self.used.contains_key(bucket) {
+        let mut window = fresh;
+        let left = taken(&mut window);
+        if self.used.len() < BUCKETS_MAX {
             self.used.insert(bucket.into(), window);
         }
-        let remaining = rate.limit.saturating_sub(window.used);
-        Left { limit: rate.limit, remaining, reset: window.until, exceeded }
+        left
     }
 }
 

@@ -289,8 +289,11 @@ impl Universe {
     pub fn step(&mut self, service: &str, request: Request) -> Result<Reply, UniverseError> {
         let index = self.twin(service)?;
         self.advance_to(self.clock + TICK);
+        let work = Work::new(&self.twins[index], self.named);
+        // A second owner would have the buckets copied when a call is taken out of one.
+        drop(std::mem::take(&mut self.twins[index].buckets));
         let twin = &self.twins[index];
-        let (faults, mut struck) = (self.faults.clone(), self.struck.clone());
+        let (faults, mut struck) = (self.faults.clone(), std::mem::take(&mut self.struck));
         let service = twin.pack.service();
         let mut strike = |operation: &str, actor: Option<&str>| {
             strike(&faults, &mut struck, Call { service, operation, actor })
@@ -298,7 +301,7 @@ impl Universe {
         let Performance { answer, work, exchange, effects } = crate::script::perform(
             twin,
             index,
-            Work::new(twin, self.named),
+            work,
             self.clock,
             self.rates_enforced,
             request,

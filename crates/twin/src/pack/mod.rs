@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::{Diagnostic, Place, Timestamp};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 pub use manifest::Manifest;
@@ -17,12 +18,15 @@ pub(crate) use manifest::{
 };
 
 use crate::route::{Found, Routes};
-use crate::script::{Program, ScriptError, Trust, Work};
+use crate::script::{Program, ScriptError, Work};
 use crate::universe::Twin;
 use crate::{Request, State, TableShape};
 
 /// Tables of one pack: indexed by a byte in places, and no service has as many kinds of things.
 const TABLES_MAX: usize = 200;
+
+/// The file that every pack has.
+const MANIFEST: &str = "pack.toml";
 
 /// A service that can be part of a universe.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct Pack {
     operations: Vec<Operation>,
     routes: Routes,
     program: Program,
+    /// Of all answers.
+    headers: HeaderMap,
 }
 
 /// An operation with everything looked up.
@@ -94,8 +100,9 @@ impl Pack {
             let known = Self::builtin_names().into_iter().map(str::to_owned).collect();
             return Err(PackError::Unknown { name: name.to_owned(), known });
         };
-        let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        Self::read_trusted(&files.collect(), Trust::Ours).map(Arc::new)
+        let text = files.iter().find(|(name, _)| *name == MANIFEST).map(|(_, text)| *text);
+        let scripts = files.iter().filter(|(name, _)| *name != MANIFEST).copied();
+        Self::with(text, |_| Ok(Program::ours(scripts))).map(Arc::new)
     }
 
     /// Reads a pack: `pack.toml` and any number of `*.star`, by file name.
@@ -103,12 +110,18 @@ impl Pack {
     /// # Errors
     /// Every mistake that can be found without running an operation, with file and line.
     pub fn read(files: &BTreeMap<String, String>) -> Result<Self, PackError> {
-        Self::read_trusted(files, Trust::Foreign)
+        let scripts = files.iter().filter(|(name, _)| name.ends_with(".star"));
+        Self::with(files.get(MANIFEST).map(String::as_str), |mistake| {
+            Program::load(scripts).map_err(mistake)
+        })
     }
 
-    fn read_trusted(files: &BTreeMap<String, String>, trust: Trust) -> Result<Self, PackError> {
+    fn with(
+        manifest: Option<&str>,
+        program: impl FnOnce(fn(Diagnostic) -> PackError) -> Result<Program, PackError>,
+    ) -> Result<Self, PackError> {
         let mistake = |found| PackError::Mistakes(vec![found]);
-        let text = files.get("pack.toml").ok_or_else(|| {
+        let text = manifest.ok_or_else(|| {
             mistake(
                 Diagnostic::error("missing-manifest", "there is no `pack.toml`")
                     .help("a pack is a folder with `pack.toml` and scripts `*.star`"),
@@ -119,8 +132,7 @@ impl Pack {
             let found = Diagnostic::error("bad-manifest", error.message().to_owned());
             mistake(found.at(Place::at("pack.toml", text, offset)))
         })?;
-        let scripts = files.iter().filter(|(name, _)| name.ends_with(".star"));
-        let program = Program::load(scripts, trust).map_err(mistake)?;
+        let program = program(mistake)?;
         let mut found = Vec::new();
         let pack = Self::assemble(manifest, program, text, &mut found);
         if found.is_empty() { Ok(pack) } else { Err(PackError::Mistakes(found)) }
@@ -193,7 +205,11 @@ impl Pack {
             let (name, data) = (name.clone(), data.clone());
             operations.push(Operation { name, handler, args, rate, data, shown: Arc::new(shown) });
         }
-        Self { manifest, tables, operations, routes, program }
+        let headers = manifest.headers.iter().filter_map(|(name, value)| {
+            Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+        });
+        let headers = headers.collect();
+        Self { manifest, tables, operations, routes, program, headers }
     }
 
     pub fn service(&self) -> &str {
@@ -246,6 +262,10 @@ impl Pack {
 
     pub(crate) fn operation(&self, index: usize) -> &Operation {
         &self.operations[index]
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     pub(crate) fn routes(&self) -> &Routes {
@@ -320,16 +340,19 @@ fn handler_of(operation: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What [`Trust::Ours`] rests on.
+    /// What [`Program::ours`] rests on.
     #[test]
     fn our_own_packs_pass_every_check_that_a_foreign_one_must() {
         for (name, files) in builtin::PACKS {
             let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-            let read = Pack::read(&files.collect());
-            assert_eq!(
-                read.map_err(|error| error.to_string()).map(|pack| pack.service() == *name),
-                Ok(true)
-            );
+            let read = Pack::read(&files.collect()).map_err(|error| error.to_string()).unwrap();
+            assert_eq!(read.service(), *name);
+            // What is read when it is first called is known by the same names before.
+            let ours = Pack::builtin(name).unwrap();
+            assert_eq!(ours.program.names(), read.program.names());
+            for function in read.program.names() {
+                assert!(ours.program.function(function).is_some());
+            }
         }
     }
 

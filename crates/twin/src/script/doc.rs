@@ -20,8 +20,8 @@ use starlark::values::{
 };
 
 use super::blob::Blob;
-use super::error;
 use super::rooted::Rooted;
+use super::{error, text};
 
 /// How deep a script's value may nest when it is turned into JSON: what APIs send is far flatter.
 const DEPTH_MAX: usize = 64;
@@ -49,9 +49,12 @@ impl Node {
         unsafe { &*self.at }
     }
 
-    fn child(&self, of: impl FnOnce(&Json) -> Option<&Json>) -> Option<Self> {
-        let at = std::ptr::from_ref::<Json>(of(self.json())?);
-        Some(Self { root: self.root.clone(), at })
+    /// A part of it for a script. `part` lies in the same root.
+    fn alloc_part<'v>(&self, part: &Json, heap: Heap<'v>) -> Value<'v> {
+        scalar(part, heap).unwrap_or_else(|| {
+            let at = std::ptr::from_ref::<Json>(part);
+            heap.alloc(Doc { node: Self { root: self.root.clone(), at } })
+        })
     }
 }
 
@@ -83,9 +86,8 @@ impl serde::Serialize for Doc {
     }
 }
 
-/// A JSON value for a script: scalars as they are, the rest as a [`Doc`].
-pub(crate) fn alloc<'v>(node: &Node, heap: Heap<'v>) -> Value<'v> {
-    match node.json() {
+fn scalar<'v>(json: &Json, heap: Heap<'v>) -> Option<Value<'v>> {
+    Some(match json {
         Json::Null => Value::new_none(),
         Json::Bool(truth) => Value::new_bool(*truth),
         Json::String(text) => heap.alloc(text.as_str()),
@@ -93,13 +95,18 @@ pub(crate) fn alloc<'v>(node: &Node, heap: Heap<'v>) -> Value<'v> {
             Some(whole) => heap.alloc(whole),
             None => heap.alloc(number.as_f64().unwrap_or(0.0)),
         },
-        Json::Array(_) | Json::Object(_) => heap.alloc(Doc { node: node.clone() }),
-    }
+        Json::Array(_) | Json::Object(_) => return None,
+    })
+}
+
+/// A JSON value for a script: scalars as they are, the rest as a [`Doc`].
+pub(crate) fn alloc<'v>(node: &Node, heap: Heap<'v>) -> Value<'v> {
+    scalar(node.json(), heap).unwrap_or_else(|| heap.alloc(Doc { node: node.clone() }))
 }
 
 /// A whole JSON value for a script.
 pub(crate) fn alloc_json<'v>(json: Arc<Json>, heap: Heap<'v>) -> Value<'v> {
-    alloc(&Node::new(json), heap)
+    scalar(&json, heap).unwrap_or_else(|| heap.alloc(Doc { node: Node::new(json) }))
 }
 
 impl Doc {
@@ -111,22 +118,16 @@ impl Doc {
         Doc::from_value(value)
     }
 
-    pub(super) fn node(&self) -> Node {
+    pub(crate) fn node(&self) -> Node {
         self.node.clone()
     }
 
-    /// The shared value itself, where the whole of it is meant.
-    pub(crate) fn shared(&self) -> Arc<Json> {
-        let whole = std::ptr::eq(self.node.at, &raw const *self.node.root);
-        if whole { self.node.root.clone() } else { Arc::new(self.json().clone()) }
-    }
-
     fn field<'v>(&self, name: &str, heap: Heap<'v>) -> Option<Value<'v>> {
-        Some(alloc(&self.node.child(|json| json.get(name))?, heap))
+        Some(self.node.alloc_part(self.json().get(name)?, heap))
     }
 
     fn element<'v>(&self, index: usize, heap: Heap<'v>) -> Option<Value<'v>> {
-        Some(alloc(&self.node.child(|json| json.get(index))?, heap))
+        Some(self.node.alloc_part(self.json().get(index)?, heap))
     }
 
     fn names(&self) -> Vec<String> {
@@ -134,9 +135,10 @@ impl Doc {
     }
 
     fn pairs<'v>(&self, heap: Heap<'v>) -> Vec<(Value<'v>, Value<'v>)> {
-        let names = self.names();
-        let pair = |name: &String| Some((heap.alloc(name.as_str()), self.field(name, heap)?));
-        names.iter().filter_map(pair).collect()
+        let fields = self.json().as_object().into_iter().flatten();
+        fields
+            .map(|(name, value)| (heap.alloc(name.as_str()), self.node.alloc_part(value, heap)))
+            .collect()
     }
 }
 
@@ -345,20 +347,17 @@ pub(crate) fn write_json(value: Value<'_>, out: &mut Vec<u8>) -> starlark::Resul
 }
 
 fn write(value: Value<'_>, out: &mut Vec<u8>, depth: usize) -> starlark::Result<()> {
-    let plain = |json: &Json, out: &mut Vec<u8>| {
-        serde_json::to_writer(out, json).map_err(|cause| error(cause.to_string()))
-    };
     if depth > DEPTH_MAX {
         return Err(error(format!("a value nests deeper than {DEPTH_MAX}")));
     }
     if let Some(doc) = Doc::of(value) {
-        return plain(doc.json(), out);
+        return wrote(text::write(doc.json(), out));
     }
     if let Some(rooted) = Rooted::of(value) {
-        return rooted.write(out).map_err(|cause| error(cause.to_string()));
+        return wrote(rooted.write(out));
     }
     if let Some(text) = value.unpack_str() {
-        return serde_json::to_writer(out, text).map_err(|cause| error(cause.to_string()));
+        return wrote(text::write_str(text, out));
     }
     if let Some(fields) = DictRef::from_value(value) {
         out.push(b'{');
@@ -366,10 +365,10 @@ fn write(value: Value<'_>, out: &mut Vec<u8>, depth: usize) -> starlark::Result<
             if index > 0 {
                 out.push(b',');
             }
-            if name.unpack_str().is_none() {
+            let Some(name) = name.unpack_str() else {
                 return Err(error(format!("a key must be a string, not a {}", name.get_type())));
-            }
-            write(name, out, depth)?;
+            };
+            wrote(text::write_str(name, out))?;
             out.push(b':');
             write(value, out, depth + 1)?;
         }
@@ -387,5 +386,9 @@ fn write(value: Value<'_>, out: &mut Vec<u8>, depth: usize) -> starlark::Result<
         out.push(b']');
         return Ok(());
     }
-    plain(&json_of(value, depth)?, out)
+    wrote(text::write(&json_of(value, depth)?, out))
+}
+
+fn wrote(written: serde_json::Result<()>) -> starlark::Result<()> {
+    written.map_err(|cause| error(cause.to_string()))
 }

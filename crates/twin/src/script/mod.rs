@@ -14,10 +14,12 @@ mod page;
 mod perform;
 mod request;
 mod rooted;
+mod text;
 mod values;
 mod work;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use base::{Diagnostic, Place};
 use starlark::codemap::FileSpanRef;
@@ -49,10 +51,24 @@ const FILE_BYTES_MAX: usize = 1 << 20;
 #[error("the pack's script failed: {0}")]
 pub struct ScriptError(pub String);
 
-/// All scripts of a pack, ready to be called.
+/// All scripts of a pack, ready to be called. Those of ours are read when one of their functions is first called: a
+/// twin pays for what is asked of it.
 pub(crate) struct Program {
-    functions: HashMap<String, OwnedFrozenValue>,
+    files: BTreeMap<String, File>,
+    functions: HashMap<String, Function>,
     trust: Trust,
+}
+
+struct File {
+    /// Of a file that is not read yet.
+    text: &'static str,
+    module: OnceLock<FrozenModule>,
+}
+
+struct Function {
+    /// Where it is defined.
+    file: String,
+    value: OnceLock<OwnedFrozenValue>,
 }
 
 /// How far a pack is trusted.
@@ -70,12 +86,25 @@ impl std::fmt::Debug for Program {
 }
 
 impl Program {
+    /// Scripts of ours, which a test has read as [`Program::load`] does.
+    pub(crate) fn ours(files: impl Iterator<Item = (&'static str, &'static str)>) -> Self {
+        let mut functions = HashMap::new();
+        let mut known = BTreeMap::new();
+        for (file, text) in files {
+            for name in defined(text) {
+                let function = Function { file: file.to_owned(), value: OnceLock::new() };
+                functions.insert(name.to_owned(), function);
+            }
+            known.insert(file.to_owned(), File { text, module: OnceLock::new() });
+        }
+        Self { files: known, functions, trust: Trust::Ours }
+    }
+
     /// Reads scripts by file name. A file gives another's names to its own by `load("other.star", "name")`.
     pub(crate) fn load<'a>(
         files: impl Iterator<Item = (&'a String, &'a String)>,
-        trust: Trust,
     ) -> Result<Self, Diagnostic> {
-        let globals = globals();
+        let trust = Trust::Foreign;
         let mut left = BTreeMap::new();
         for (name, text) in files {
             left.insert(name.as_str(), parsed(name, text)?);
@@ -89,8 +118,7 @@ impl Program {
             });
             let Some(name) = ready else { return Err(unloadable(&left)) };
             let ast = left.remove(name).expect("it was just found there");
-            let module =
-                frozen(ast, &globals, &modules, trust).map_err(|cause| told(name, &cause))?;
+            let module = frozen(ast, &modules, trust).map_err(|cause| told(name, &cause))?;
             modules.insert(name.to_owned(), module);
         }
         let mut functions = HashMap::new();
@@ -100,7 +128,8 @@ impl Program {
                 if value.value().get_type() != "function" {
                     continue;
                 }
-                if functions.insert(name.as_str().to_owned(), value).is_some() {
+                let function = Function { file: file.clone(), value: OnceLock::from(value) };
+                if functions.insert(name.as_str().to_owned(), function).is_some() {
                     let message = format!("a second function `{}`", name.as_str());
                     let help = "functions of all files of a pack share their names; a name that begins with `_` is its file's own";
                     let found = Diagnostic::error("duplicate-function", message).help(help);
@@ -108,7 +137,21 @@ impl Program {
                 }
             }
         }
-        Ok(Self { functions, trust })
+        let read = |module| File { text: "", module: OnceLock::from(module) };
+        let files = modules.into_iter().map(|(name, module)| (name, read(module))).collect();
+        Ok(Self { files, functions, trust })
+    }
+
+    /// A file of ours with those that it loads; none loads itself, however many lie between.
+    fn module(&self, name: &str) -> &FrozenModule {
+        const TESTED: &str = "our scripts were read when the program was tested";
+        let file = self.files.get(name).expect(TESTED);
+        file.module.get_or_init(|| {
+            let ast = parsed(name, file.text).expect(TESTED);
+            let loads = ast.loads().into_iter().map(|load| load.module_id.to_owned());
+            let modules = loads.map(|load| (load.clone(), self.module(&load).clone())).collect();
+            frozen(ast, &modules, self.trust).expect(TESTED)
+        })
     }
 
     /// Puts the bounds of one call in place.
@@ -126,7 +169,16 @@ impl Program {
     }
 
     pub(crate) fn function(&self, name: &str) -> Option<&OwnedFrozenValue> {
-        self.functions.get(name)
+        let function = self.functions.get(name)?;
+        Some(function.value.get_or_init(|| {
+            let found = self.module(&function.file).get(name);
+            found.expect("it is defined where it was found")
+        }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn names(&self) -> std::collections::BTreeSet<&str> {
+        self.functions.keys().map(String::as_str).collect()
     }
 
     pub(crate) fn nearest(&self, function: &str) -> Option<&str> {
@@ -134,19 +186,28 @@ impl Program {
     }
 }
 
+/// The functions of a script that others may call.
+fn defined(text: &'static str) -> impl Iterator<Item = &'static str> {
+    let names = text.lines().filter_map(|line| line.strip_prefix("def ")?.split('(').next());
+    names.filter(|name| !name.starts_with('_'))
+}
+
 /// What every script has besides Starlark's own functions.
-fn globals() -> Globals {
-    GlobalsBuilder::standard()
-        .with(capped)
-        .with(db::natives)
-        .with(effects::natives)
-        .with(values::natives)
-        .with(page::natives)
-        .with(git::natives)
-        .with(graphql::natives)
-        .with(rooted::natives)
-        .with(filter::natives)
-        .build()
+fn globals() -> &'static Globals {
+    static GLOBALS: OnceLock<Globals> = OnceLock::new();
+    GLOBALS.get_or_init(|| {
+        GlobalsBuilder::standard()
+            .with(capped)
+            .with(db::natives)
+            .with(effects::natives)
+            .with(values::natives)
+            .with(page::natives)
+            .with(git::natives)
+            .with(graphql::natives)
+            .with(rooted::natives)
+            .with(filter::natives)
+            .build()
+    })
 }
 
 fn dialect() -> Dialect {
@@ -171,7 +232,6 @@ fn parsed(name: &str, text: &str) -> Result<AstModule, Diagnostic> {
 
 fn frozen(
     ast: AstModule,
-    globals: &Globals,
     modules: &BTreeMap<String, FrozenModule>,
     trust: Trust,
 ) -> starlark::Result<FrozenModule> {
@@ -183,7 +243,7 @@ fn frozen(
             bound(&mut eval, trust)?;
             eval.set_loader(&loader);
             eval.enable_static_typechecking(trust == Trust::Foreign);
-            eval.eval_module(ast, globals)?;
+            eval.eval_module(ast, globals())?;
         }
         Ok(module.freeze()?)
     })

@@ -5,13 +5,15 @@
 //! value)` shapes any other answer; `headers(req, status)` gives headers to all.
 
 use std::cell::RefCell;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use base::Timestamp;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use foldhash::quality::FixedState;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use serde_json::{Map, Value as Json, json};
-use sha2::{Digest as _, Sha256};
 use starlark::ErrorKind;
 use starlark::environment::Module;
 use starlark::eval::Evaluator;
@@ -20,9 +22,9 @@ use starlark::values::dict::DictRef;
 use starlark::values::structs::AllocStruct;
 
 use super::ScriptError;
-use super::doc::{alloc_json, to_json};
+use super::doc::{Node, alloc_json, to_json};
 use super::effects::{Whole, reached};
-use super::request::{Incoming, Req, actor_of};
+use super::request::{Incoming, RateLeft, Req, actor_of};
 use super::work::{Frame, Refusal, Work};
 use crate::delivery::Delivery;
 use crate::fault::Effect;
@@ -30,6 +32,9 @@ use crate::journal::Exchange;
 use crate::pack::{Operation, Pack, PackError};
 use crate::universe::{Opened, Twin};
 use crate::{Request, Response, Scheme, State};
+
+/// Headers that an answer has besides those of all answers: room for them is made at once.
+const HEADERS_USUAL: usize = 12;
 
 /// How a request ended.
 pub(crate) enum Answer {
@@ -69,8 +74,8 @@ pub(crate) fn perform(
     let operation = incoming.operation.map(|index| pack.operation(index));
     let name = operation.map_or("", |operation| operation.name.as_str());
     let mut exchange = Exchange::new(pack.service(), now, name);
-    exchange.method = incoming.head.method.to_string();
-    exchange.target = incoming.head.uri.to_string();
+    exchange.method = incoming.head.method.as_str().to_owned();
+    exchange.target = target_of(&incoming.head.uri);
     exchange.request = incoming.body.clone();
     exchange.covered = operation.is_some();
     let shown = operation.map(|operation| operation.shown.clone());
@@ -85,12 +90,20 @@ pub(crate) fn perform(
         if let Some(args) = scene.req.args() {
             exchange.args = args.clone();
         }
-        exchange.actor = scene.req.actor().and_then(|actor| id_of(actor)).map(str::to_owned);
+        exchange.actor = scene.req.actor().and_then(|actor| id_of(actor.json())).map(str::to_owned);
         exchange.faults = scene.effects.iter().map(fault_name).collect();
         let effects = scene.effects;
         (answer, exchange, effects)
     })
     .into_performance()
+}
+
+/// What was asked for, as it was sent.
+fn target_of(uri: &Uri) -> String {
+    match (uri.authority(), uri.path_and_query()) {
+        (None, Some(target)) => target.as_str().to_owned(),
+        _ => uri.to_string(),
+    }
 }
 
 /// Where the client thinks that it is: clients compare what links say with what they asked.
@@ -188,19 +201,20 @@ impl<'v> Scene<'_, 'v, '_, '_> {
             self.req.know_actor(actor);
         }
         let actor = self.req.actor().cloned();
-        let id = actor.as_ref().and_then(|actor| id_of(actor));
+        let actor = actor.as_ref().map(Node::json);
+        let id = actor.and_then(id_of);
         self.effects = strike(&operation.name, id);
         if let Some(ended) = self.planted() {
             return Ok(ended);
         }
         self.rate(operation, id, frame)?;
-        self.scopes(operation, actor.as_deref())?;
+        self.scopes(operation, actor)?;
         if let Some(cause) = &self.req.incoming().malformed {
             let refusal = Refusal::of(&refusals.malformed_body).with("cause", &**cause);
             return Ok(Ended::Refused(refusal));
         }
         let args = self.req.incoming().args(self.pack, operation).map_err(Stop::Refused)?;
-        self.req.know_args(Arc::new(args));
+        self.req.know_args(args);
         self.call(&operation.handler, &[self.value]).map(Ended::Value)
     }
 
@@ -229,19 +243,18 @@ impl<'v> Scene<'_, 'v, '_, '_> {
     ) -> Result<(), Stop> {
         let Some((name, rate)) = &operation.rate else { return Ok(()) };
         // Who calls may have a rate of their own in the place of this one.
-        let actors = self.req.actor().and_then(|actor| actor.get("rates")?.get(name)?.as_str());
+        let actors = self.req.actor();
+        let actors = actors.and_then(|actor| actor.json().get("rates")?.get(name)?.as_str());
         let (name, rate) = actors
             .and_then(|own| self.pack.manifest().rates.get_key_value(own))
             .unwrap_or((name, rate));
-        let bucket = match rate.shared {
-            true => format!("{name} {}", actor.unwrap_or_default()),
-            false => format!("{name} {} {}", actor.unwrap_or_default(), operation.name),
-        };
+        let mut bucket = [name, " ", actor.unwrap_or_default()].concat();
+        if !rate.shared {
+            bucket.push(' ');
+            bucket.push_str(&operation.name);
+        }
         let left = frame.work.borrow_mut().buckets.take(&bucket, *rate, self.now);
-        self.req.know_rate(json!({
-            "name": name, "limit": left.limit, "remaining": left.remaining,
-            "reset": left.reset.seconds(), "used": left.limit - left.remaining,
-        }));
+        self.req.know_rate(RateLeft { name: name.clone(), left });
         if left.exceeded && self.rates_enforced {
             let wait = left.reset.since(self.now).as_millis().div_ceil(1000);
             let wait = u64::try_from(wait).unwrap_or(u64::MAX).max(1);
@@ -343,6 +356,11 @@ impl<'v> Scene<'_, 'v, '_, '_> {
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(whole.status).unwrap_or(StatusCode::OK);
         let headers = response.headers_mut();
+        headers.clone_from(self.pack.headers());
+        headers.reserve(HEADERS_USUAL);
+        if let Some(kind) = whole.content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
         let mut set = |name: &str, value: &str, append: bool| {
             let name = HeaderName::try_from(name);
             let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) else { return };
@@ -352,12 +370,6 @@ impl<'v> Scene<'_, 'v, '_, '_> {
                 headers.insert(name, value);
             }
         };
-        if let Some(kind) = whole.content_type {
-            set("content-type", kind, false);
-        }
-        for (name, value) in &self.pack.manifest().headers {
-            set(name, value, false);
-        }
         if self.pack.program().has("headers") {
             let status = self.eval.heap().alloc(i32::from(whole.status));
             match self.call("headers", &[self.value, status]).map_err(failed) {
@@ -401,7 +413,7 @@ impl<'v> Scene<'_, 'v, '_, '_> {
         }
         let tag = match response.headers().get("etag").and_then(|tag| tag.to_str().ok()) {
             Some(tag) => tag.to_owned(),
-            None => format!("W/\"{}\"", hex::encode(Sha256::digest(response.body()))),
+            None => tag_of(response.body()),
         };
         let known = incoming.header("if-none-match").unwrap_or_default();
         let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
@@ -464,6 +476,12 @@ fn filled(text: &str, detail: &Map<String, Json>) -> String {
 
 fn id_of(actor: &Json) -> Option<&str> {
     actor.get("id").and_then(Json::as_str)
+}
+
+/// An entity tag: 64 digits, as those of services are that hash. It tells contents apart, and keeps no secret.
+fn tag_of(content: &[u8]) -> String {
+    let part = |seed| FixedState::with_seed(seed).hash_one(content);
+    format!("W/\"{:016x}{:016x}{:016x}{:016x}\"", part(1), part(2), part(3), part(4))
 }
 
 fn fault_name(effect: &Effect) -> String {

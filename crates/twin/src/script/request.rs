@@ -16,11 +16,12 @@ use starlark::values::{
 };
 
 use super::blob::Blob;
-use super::doc::{alloc_json, to_json};
+use super::doc::{Node, alloc, alloc_json, to_json};
 use super::error;
 use super::work::Refusal;
 use crate::Request;
 use crate::pack::{Operation, Pack};
+use crate::rate::Left;
 use crate::route::Found;
 
 /// Fields of a query or form: what a server of the kind takes, and no flood.
@@ -152,7 +153,16 @@ impl Incoming {
     }
 
     /// The arguments: path, query and body together, each read as the type that the operation declares.
-    pub(crate) fn args(&self, pack: &Pack, operation: &Operation) -> Result<Json, Refusal> {
+    pub(crate) fn args(&self, pack: &Pack, operation: &Operation) -> Result<Arc<Json>, Refusal> {
+        let nothing_else =
+            self.sent.is_none() && self.query.as_object().is_none_or(|query| query.is_empty());
+        if operation.args.is_empty() && nothing_else {
+            return Ok(self.path.clone());
+        }
+        self.args_read(pack, operation).map(Arc::new)
+    }
+
+    fn args_read(&self, pack: &Pack, operation: &Operation) -> Result<Json, Refusal> {
         let mut all = Map::new();
         for source in [Some(&self.query), self.sent.as_ref(), Some(&self.path)] {
             let Some(Json::Object(fields)) = source.map(|source| &**source) else { continue };
@@ -212,16 +222,34 @@ struct Inner {
     base: Arc<str>,
     operation: Option<Arc<Json>>,
     args: OnceLock<Arc<Json>>,
-    actor: OnceLock<Arc<Json>>,
-    rate: OnceLock<Arc<Json>>,
+    actor: OnceLock<Node>,
+    rate: OnceLock<RateLeft>,
+    rate_shown: OnceLock<Arc<Json>>,
+}
+
+/// What a call left of the rate that it falls under.
+pub(crate) struct RateLeft {
+    pub(crate) name: String,
+    pub(crate) left: Left,
+}
+
+impl RateLeft {
+    fn shown(&self) -> Json {
+        let Left { limit, remaining, reset, .. } = self.left;
+        json!({
+            "name": self.name, "limit": limit, "remaining": remaining,
+            "reset": reset.seconds(), "used": limit - remaining,
+        })
+    }
 }
 
 starlark_simple_value!(Req);
 
 impl Req {
     pub(crate) fn new(incoming: Incoming, base: Arc<str>, operation: Option<Arc<Json>>) -> Self {
-        let (args, actor, rate) = Default::default();
-        Self { inner: Arc::new(Inner { incoming, base, operation, args, actor, rate }) }
+        let (args, actor, rate, rate_shown) = Default::default();
+        let inner = Inner { incoming, base, operation, args, actor, rate, rate_shown };
+        Self { inner: Arc::new(inner) }
     }
 
     pub(crate) fn incoming(&self) -> &Incoming {
@@ -232,7 +260,7 @@ impl Req {
         &self.inner.base
     }
 
-    pub(crate) fn know_actor(&self, actor: Arc<Json>) {
+    pub(crate) fn know_actor(&self, actor: Node) {
         let _ = self.inner.actor.set(actor);
     }
 
@@ -240,11 +268,11 @@ impl Req {
         let _ = self.inner.args.set(args);
     }
 
-    pub(crate) fn know_rate(&self, rate: Json) {
-        let _ = self.inner.rate.set(Arc::new(rate));
+    pub(crate) fn know_rate(&self, rate: RateLeft) {
+        let _ = self.inner.rate.set(rate);
     }
 
-    pub(crate) fn actor(&self) -> Option<&Arc<Json>> {
+    pub(crate) fn actor(&self) -> Option<&Node> {
         self.inner.actor.get()
     }
 
@@ -287,8 +315,13 @@ impl<'v> StarlarkValue<'v> for Req {
             "body" => or_none(incoming.sent.as_ref()),
             "raw" => heap.alloc(Blob::new(incoming.body.clone())),
             "args" => or_none(inner.args.get()),
-            "actor" => or_none(inner.actor.get()),
-            "rate" => or_none(inner.rate.get()),
+            "actor" => inner.actor.get().map_or_else(Value::new_none, |actor| alloc(actor, heap)),
+            "rate" => or_none(
+                inner
+                    .rate
+                    .get()
+                    .map(|rate| inner.rate_shown.get_or_init(|| Arc::new(rate.shown()))),
+            ),
             "operation" => or_none(inner.operation.as_ref()),
             "base" => heap.alloc(&*inner.base),
             "query_string" => heap.alloc(incoming.head.uri.query().unwrap_or_default()),
@@ -349,9 +382,9 @@ fn methods(builder: &mut MethodsBuilder) {
 }
 
 /// An answer of `authenticate`, as JSON: `None` refuses nothing and names nobody.
-pub(crate) fn actor_of(value: Value<'_>) -> starlark::Result<Arc<Json>> {
+pub(crate) fn actor_of(value: Value<'_>) -> starlark::Result<Node> {
     match super::doc::Doc::of(value) {
-        Some(doc) => Ok(doc.shared()),
-        None => Ok(Arc::new(to_json(value)?)),
+        Some(doc) => Ok(doc.node()),
+        None => Ok(Node::new(Arc::new(to_json(value)?))),
     }
 }

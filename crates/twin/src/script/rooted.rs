@@ -15,7 +15,7 @@ use starlark::values::{
 };
 
 use super::doc::{Doc, Node, to_fields, to_json};
-use super::error;
+use super::{error, text};
 
 /// The beginnings by their marks.
 type Roots = Vec<(String, String)>;
@@ -65,7 +65,7 @@ impl Rooted {
             if index > 0 {
                 out.push(b',');
             }
-            serde_json::to_writer(&mut *out, name)?;
+            text::write_str(name, out)?;
             out.push(b':');
             self.value(name, value, out)?;
         }
@@ -81,7 +81,7 @@ impl Rooted {
                     if index > 0 {
                         out.push(b',');
                     }
-                    serde_json::to_writer(&mut *out, name)?;
+                    text::write_str(name, out)?;
                     out.push(b':');
                     self.value(name, value, out)?;
                 }
@@ -99,12 +99,11 @@ impl Rooted {
                 out.push(b']');
                 Ok(())
             }
-            Json::String(text) => match self.root(name, text) {
-                // One text: what is formatted piece by piece is escaped piece by piece too.
-                Some((root, rest)) => serde_json::to_writer(out, &[root, rest].concat()),
-                None => serde_json::to_writer(out, text),
+            Json::String(known) => match self.root(name, known) {
+                Some((root, rest)) => text::write_joined(root, rest, out),
+                None => text::write_str(known, out),
             },
-            other => serde_json::to_writer(out, other),
+            other => text::write(other, out),
         }
     }
 
