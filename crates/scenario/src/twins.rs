@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use base::Timestamp;
 use intent::{Interface, Query, Row};
@@ -23,11 +23,24 @@ const PORT_FIRST: u16 = 41_000;
 const DELIVERY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The packs of the services that an intent declares, by name: what universes are made of.
-#[derive(Debug, Clone, Default)]
-pub struct Packs(pub(crate) BTreeMap<String, Arc<Pack>>);
+#[derive(Debug, Default)]
+pub struct Packs {
+    packs: BTreeMap<String, Arc<Pack>>,
+    /// The beginning that plays fork.
+    beginning: Mutex<Option<Beginning>>,
+}
+
+#[derive(Debug)]
+struct Beginning {
+    universe: Universe,
+    made: Instant,
+}
+
+/// How old a beginning may be that a play forks: what it holds was there for no longer when the play began.
+const BEGINNING_AGE_MAX: Duration = Duration::from_secs(10);
 
 impl Packs {
-    pub(crate) const NONE: Self = Self(BTreeMap::new());
+    pub(crate) const NONE: Self = Self { packs: BTreeMap::new(), beginning: Mutex::new(None) };
 
     /// The packs for an interface: those that are given, else those that come with the program.
     ///
@@ -38,16 +51,48 @@ impl Packs {
             let pack = own.get(name).cloned().map_or_else(|| Pack::builtin(name), Ok)?;
             Ok((name.clone(), pack))
         });
-        found.collect::<Result<_, PackError>>().map(Self)
+        found.collect::<Result<_, PackError>>().map(Self::made_of)
+    }
+
+    pub(crate) fn made_of(packs: BTreeMap<String, Arc<Pack>>) -> Self {
+        Self { packs, beginning: Mutex::default() }
+    }
+
+    /// A universe with the records that each pack begins with: the same for each seed, which decides what is drawn
+    /// from here on. Its clock shows the machine's time, since the program under test knows no other.
+    fn universe(&self, seed: u64) -> Result<Universe, WorldError> {
+        // A panic elsewhere has been told already; a beginning is whole or not there.
+        let mut kept = self.beginning.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = kept.take().filter(|kept| kept.made.elapsed() < BEGINNING_AGE_MAX);
+        let beginning = match fresh {
+            Some(beginning) => beginning,
+            None => Beginning { universe: self.begin()?, made: Instant::now() },
+        };
+        let mut universe = kept.insert(beginning).universe.clone();
+        drop(kept);
+        universe.reseed(seed);
+        universe.advance_to(now());
+        Ok(universe)
+    }
+
+    fn begin(&self) -> Result<Universe, WorldError> {
+        let packs: Vec<Arc<Pack>> = self.packs.values().cloned().collect();
+        let mut universe = Universe::new(&packs, 0).map_err(WorldError::Twin)?;
+        universe.set_clock(now());
+        for pack in &packs {
+            let seeded = universe.seed_service(pack.service(), json!({}));
+            seeded.map_err(WorldError::Twin)?;
+        }
+        Ok(universe)
     }
 
     pub(crate) fn pack(&self, service: &str) -> Option<&Pack> {
-        self.0.get(service).map(Arc::as_ref)
+        self.packs.get(service).map(Arc::as_ref)
     }
 
     /// The port of each service's twin, inside the sandbox.
     pub(crate) fn ports(&self) -> impl Iterator<Item = (&str, u16)> {
-        self.0.keys().map(String::as_str).zip(PORT_FIRST..)
+        self.packs.keys().map(String::as_str).zip(PORT_FIRST..)
     }
 }
 
@@ -68,17 +113,10 @@ enum State {
 }
 
 impl Twins {
-    /// A fresh universe, with the records that each pack begins with. Its clock shows the machine's
-    /// time, since the program under test knows no other.
+    /// A fresh universe.
     pub(crate) fn new(packs: &Packs, seed: u64) -> Result<Self, WorldError> {
-        let packs: Vec<Arc<Pack>> = packs.0.values().cloned().collect();
-        let mut universe = Universe::new(&packs, seed).map_err(WorldError::Twin)?;
-        universe.set_clock(now());
-        for pack in &packs {
-            let seeded = universe.seed_service(pack.service(), json!({}));
-            seeded.map_err(WorldError::Twin)?;
-        }
-        Ok(Self { state: State::Still(Box::new(universe)), told: 0, between: None })
+        let universe = Box::new(packs.universe(seed)?);
+        Ok(Self { state: State::Still(universe), told: 0, between: None })
     }
 
     /// Looks at the universe, or changes it; the program's requests wait meanwhile.

@@ -127,7 +127,7 @@ mod tests {
             text: String::new(),
         };
         let scenarios = intent::parse_feature("f.feature", &text, &interface).unwrap();
-        unknown_words(&scenarios, &Packs(own)).iter().map(ToString::to_string).collect()
+        unknown_words(&scenarios, &Packs::made_of(own)).iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -176,11 +176,6 @@ impl Program {
         }))
     }
 
-    #[cfg(test)]
-    pub(crate) fn names(&self) -> std::collections::BTreeSet<&str> {
-        self.functions.keys().map(String::as_str).collect()
-    }
-
     pub(crate) fn nearest(&self, function: &str) -> Option<&str> {
         base::nearest(function, self.functions.keys().map(String::as_str))
     }
