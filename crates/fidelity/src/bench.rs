@@ -17,6 +17,9 @@ const ROUNDS: usize = 5;
 /// Requests of one round. emulate refuses a token after 5,000: each round brings its own.
 const REQUESTS: usize = 4_000;
 
+/// Connections of a crowd: what a test suite that runs in parallel opens.
+const CROWD: usize = 8;
+
 /// How long one answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
@@ -69,12 +72,47 @@ pub const QUESTIONS: [Question; 4] = [
 /// What both begin with, in emulate's format: as many records for one as for the other.
 pub const SEED: &str = include_str!("../suites/bench.yaml");
 
+/// How a server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// By [`CROWD`] connections at once, server and client on one core: what the server itself does, since it is
+    /// never woken from another core.
+    OneCore,
+    /// By so many connections at once, wherever the kernel puts server and client.
+    Crowd,
+    /// By one client that waits for each answer: every request pays for waking the server up.
+    Alone,
+}
+
+/// All of them.
+pub const MANNERS: [Manner; 3] = [Manner::OneCore, Manner::Crowd, Manner::Alone];
+
+impl Manner {
+    /// For the head of a column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OneCore => "8 connections, one core",
+            Self::Crowd => "8 connections",
+            Self::Alone => "one that waits",
+        }
+    }
+
+    fn connections(self) -> usize {
+        match self {
+            Self::OneCore | Self::Crowd => CROWD,
+            Self::Alone => 1,
+        }
+    }
+}
+
 /// What a question cost one server.
 #[derive(Debug, Clone, Serialize)]
 pub struct Cost {
+    pub manner: Manner,
     /// CPU time of the server's process, in microseconds a request: median of the rounds.
     pub cpu_us: f64,
-    /// Real time, in microseconds a request, of one client that waits for each answer.
+    /// Real time, in microseconds a request.
     pub wall_us: f64,
     pub answer_bytes: usize,
 }
@@ -96,10 +134,13 @@ pub fn ask(
     pid: u32,
     port: u16,
     question: &Question,
+    manner: Manner,
     token: &dyn Fn(usize) -> String,
 ) -> Result<Cost, BenchError> {
     let failed = |source| BenchError::Io { port, source };
-    let mut client = Client::new(port).map_err(failed)?;
+    let _confined = (manner == Manner::OneCore).then(|| Confined::to_one_core(pid));
+    let clients = (0..manner.connections()).map(|_| Client::new(port));
+    let mut clients = clients.collect::<io::Result<Vec<_>>>().map_err(failed)?;
     let mut rounds = Vec::new();
     let mut answer_bytes = 0;
     for round in 0..=ROUNDS {
@@ -111,12 +152,17 @@ pub fn ask(
         );
         let count = if round == 0 { WARM_UP } else { REQUESTS };
         let (cpu, start) = (cpu_time(pid), std::time::Instant::now());
-        for _ in 0..count {
-            let (status, length) = client.ask(request.as_bytes()).map_err(failed)?;
-            if status != 200 {
-                return Err(BenchError::Status { path: path.to_owned(), status });
+        for _ in 0..count / clients.len() {
+            for client in &mut clients {
+                client.stream.write_all(request.as_bytes()).map_err(failed)?;
             }
-            answer_bytes = length;
+            for client in &mut clients {
+                let (status, length) = client.answer().map_err(failed)?;
+                if status != 200 {
+                    return Err(BenchError::Status { path: path.to_owned(), status });
+                }
+                answer_bytes = length;
+            }
         }
         let each = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
         if round > 0 {
@@ -128,6 +174,7 @@ pub fn ask(
         values[values.len() / 2]
     };
     Ok(Cost {
+        manner,
         cpu_us: median(rounds.iter().map(|(cpu, _)| *cpu).collect()),
         wall_us: median(rounds.iter().map(|(_, wall)| *wall).collect()),
         answer_bytes,
@@ -142,6 +189,44 @@ fn cpu_time(pid: u32) -> Duration {
         text.split_whitespace().next()?.parse::<u64>().ok()
     });
     Duration::from_nanos(each.sum())
+}
+
+/// This thread and a server on one core, until it is dropped.
+struct Confined {
+    pid: u32,
+    /// Where they may run otherwise.
+    free: libc::cpu_set_t,
+}
+
+impl Confined {
+    fn to_one_core(pid: u32) -> Self {
+        // SAFETY: a set of cores is plain bits, and the kernel writes no more than its size.
+        let (free, core) = unsafe {
+            let mut free: libc::cpu_set_t = std::mem::zeroed();
+            libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut free);
+            let first = (0..libc::CPU_SETSIZE as usize).rfind(|core| libc::CPU_ISSET(*core, &free));
+            let mut core: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(first.unwrap_or(0), &mut core);
+            (free, core)
+        };
+        confine(pid, &core);
+        Self { pid, free }
+    }
+}
+
+impl Drop for Confined {
+    fn drop(&mut self) {
+        confine(self.pid, &self.free);
+    }
+}
+
+fn confine(pid: u32, cores: &libc::cpu_set_t) {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let tasks = tasks.filter_map(|task| task.file_name().to_str()?.parse().ok());
+    for task in tasks.chain([0]) {
+        // SAFETY: a set of this size is read, and nothing written. Where it fails, nothing is confined.
+        unsafe { libc::sched_setaffinity(task, size_of::<libc::cpu_set_t>(), cores) };
+    }
 }
 
 /// Resident memory of a process, in bytes.
@@ -166,9 +251,8 @@ impl Client {
         Ok(Self { stream, buffer: vec![0; 64 << 10] })
     }
 
-    /// Status and length of the body.
-    fn ask(&mut self, request: &[u8]) -> io::Result<(u16, usize)> {
-        self.stream.write_all(request)?;
+    /// Status and length of the body of the answer to what was sent.
+    fn answer(&mut self) -> io::Result<(u16, usize)> {
         let broken = || io::Error::from(io::ErrorKind::InvalidData);
         let mut filled = 0;
         let head = loop {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fidelity::bench::{Cost, QUESTIONS, Question, SEED, ask, resident_bytes};
+use fidelity::bench::{Cost, MANNERS, QUESTIONS, Question, SEED, ask, resident_bytes};
 use fidelity::{EMULATE, Rival};
 
 use super::cache_dir;
@@ -38,7 +38,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     fs::create_dir_all(&cache)?;
     let seed = cache.join("bench.yaml");
     fs::write(&seed, SEED)?;
-    let mut rows: Vec<(&Question, Cost, Option<Cost>)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for service in ["slack", "okta", "github"] {
         let questions = || QUESTIONS.iter().filter(|question| question.service == service);
         let ours = Ours::start(service, &seed)?;
@@ -53,10 +53,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         }
         let mut costs = Vec::new();
         for question in questions() {
-            let token = |_| question.authorization.to_owned();
-            costs.push(
-                ask(ours.child.id(), ours.port, question, &token).map_err(|e| Failure::of(&e))?,
-            );
+            let token = |_, _| question.authorization.to_owned();
+            costs.push(in_all_manners(ours.child.id(), ours.port, question, &token)?);
         }
         drop(ours);
         let mut theirs = Vec::new();
@@ -74,12 +72,13 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
             }
             for question in questions() {
                 // It refuses a token after 5,000 requests, and takes any.
-                let token = |round| format!("Bearer bench-{}-{round}", question.name.len());
-                let cost = ask(rival.id(), port, question, &token).map_err(|e| Failure::of(&e))?;
-                theirs.push(Some(cost));
+                let token = |manner, round| {
+                    format!("Bearer bench-{}-{manner}-{round}", question.name.len())
+                };
+                theirs.push(in_all_manners(rival.id(), port, question, &token)?);
             }
         }
-        let theirs = theirs.into_iter().chain(std::iter::repeat(None));
+        let theirs = theirs.into_iter().chain(std::iter::repeat(Vec::new()));
         rows.extend(
             questions().zip(costs).zip(theirs).map(|((q, ours), theirs)| (q, ours, theirs)),
         );
@@ -88,9 +87,27 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     Ok(Answer::Fine)
 }
 
-fn report(globals: &Globals, rows: &[(&Question, Cost, Option<Cost>)]) {
+/// A question, and what it cost in each manner: us, and emulate where that was asked.
+type Row = (&'static Question, Vec<Cost>, Vec<Cost>);
+
+fn in_all_manners(
+    pid: u32,
+    port: u16,
+    question: &Question,
+    token: &dyn Fn(usize, usize) -> String,
+) -> Result<Vec<Cost>, Failure> {
+    let costs = MANNERS
+        .into_iter()
+        .enumerate()
+        .map(|(number, manner)| ask(pid, port, question, manner, &|round| token(number, round)));
+    costs.collect::<Result<_, _>>().map_err(|error| Failure::of(&error))
+}
+
+fn report(globals: &Globals, rows: &[Row]) {
     if !globals.json {
-        println!("\n| CPU a request | ours | emulate {EMULATE} | ratio |\n|---|---|---|---|");
+        let manners = MANNERS.map(|manner| manner.name()).join(" | ");
+        println!("\n| CPU of the server a request: ours, emulate {EMULATE}, ratio | {manners} |");
+        println!("|---|---|---|---|");
     }
     for (question, ours, theirs) in rows {
         let name = format!("{} {}", question.service, question.name);
@@ -98,13 +115,15 @@ fn report(globals: &Globals, rows: &[(&Question, Cost, Option<Cost>)]) {
             print_json(&serde_json::json!({ "question": name, "ours": ours, "emulate": theirs }));
             continue;
         }
-        let (their, ratio) = match theirs {
+        let cell = |(index, ours): (usize, &Cost)| match theirs.get(index) {
             Some(theirs) => {
-                (format!("{:.1} µs", theirs.cpu_us), format!("{:.1}", theirs.cpu_us / ours.cpu_us))
+                let ratio = theirs.cpu_us / ours.cpu_us;
+                format!("{:.1} µs, {:.1} µs, {ratio:.1}", ours.cpu_us, theirs.cpu_us)
             }
-            None => ("-".to_owned(), "-".to_owned()),
+            None => format!("{:.1} µs", ours.cpu_us),
         };
-        println!("| {name} | {:.1} µs | {their} | {ratio} |", ours.cpu_us);
+        let cells: Vec<String> = ours.iter().enumerate().map(cell).collect();
+        println!("| {name} | {} |", cells.join(" | "));
     }
 }
 
