@@ -40,7 +40,9 @@ struct Beginning {
 const BEGINNING_AGE_MAX: Duration = Duration::from_secs(10);
 
 impl Packs {
-    pub(crate) const NONE: Self = Self { packs: BTreeMap::new(), beginning: Mutex::new(None) };
+    pub(crate) const fn none() -> Self {
+        Self { packs: BTreeMap::new(), beginning: Mutex::new(None) }
+    }
 
     /// The packs for an interface: those that are given, else those that come with the program.
     ///

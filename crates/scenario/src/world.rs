@@ -19,7 +19,7 @@ use crate::{Packs, Services, Twins, World, WorldError};
 /// Where programs see the product.
 pub(crate) const PRODUCT: &str = "/product";
 
-static NO_PACKS: Packs = Packs::NONE;
+static NO_PACKS: Packs = Packs::none();
 
 /// The most that is read of one file: what a program under test may sensibly write, and far less
 /// than what would hurt us.
