@@ -57,6 +57,7 @@ pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
     let strength = strength(&loaded.intent, &loaded.scenarios, &packs);
     diagnostics.extend(strength.diagnostics(&loaded.scenarios));
     diagnostics.extend(scenario::unplayed_faults(&loaded.intent, &loaded.scenarios));
+    diagnostics.extend(no_judge(&loaded, factory.as_ref()));
     diagnostics.sort_by_key(|found| std::cmp::Reverse(found.severity));
     let (caught, total) = strength.caught();
     let (caught, total) = (narrow(caught), narrow(total));
@@ -86,6 +87,20 @@ pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
     })
 }
 
+/// Sentences that nobody is named to judge: a run would find out at the end of its proof.
+fn no_judge(loaded: &Loaded, factory: Option<&Layout>) -> Option<Diagnostic> {
+    let config = factory.and_then(config);
+    if config.is_some_and(|config| config.model.judge.is_some()) {
+        return None;
+    }
+    let judged = loaded.scenarios.iter().find_map(|scenario| scenario.judgements().next());
+    let (place, _) = judged?;
+    let found = Diagnostic::warning("no-judge", "no model is named to judge this sentence");
+    let help = "set `judge` in [model] of factory.toml, or give --judge, to a model of another family than the \
+                builder's; until then its plays are undecided";
+    Some(found.help(help).at(place.clone()))
+}
+
 /// How many requirements at least one scenario is tagged with.
 pub(crate) fn covered(loaded: &Loaded) -> u32 {
     let tagged = |id: &RequirementId| {
@@ -101,10 +116,13 @@ pub(crate) fn level(number: u8) -> Level {
 }
 
 fn allowed(layout: &Layout, loaded: &Loaded) -> Option<u8> {
+    Some(config(layout)?.lines.get(&loaded.intent.line)?.level_max)
+}
+
+fn config(layout: &Layout) -> Option<Config> {
     let path = layout.config();
     let text = std::fs::read_to_string(&path).ok()?;
-    let config = Config::parse(&path.display().to_string(), &text).ok()?;
-    Some(config.lines.get(&loaded.intent.line)?.level_max)
+    Config::parse(&path.display().to_string(), &text).ok()
 }
 
 fn signature(dir: &Path, loaded: &Loaded, factory: Option<&Layout>) -> String {

@@ -240,12 +240,13 @@ fn strength(out: &mut String, proof: &Proof) {
             );
         }
     }
-    if found.equivalent + found.not_built > 0 {
+    if found.equivalent + found.not_built + found.undecided > 0 {
         line!(
             out,
-            "* Not counted: {} that nothing told from the product, {} that did not build.",
+            "* Not counted: {} that nothing told from the product, {} that did not build, {} that broke what they were tried in.",
             found.equivalent,
-            found.not_built
+            found.not_built,
+            found.undecided
         );
     }
     out.push_str(&service::lines(&found.service));
@@ -396,6 +397,7 @@ fn strength_numbers(found: &crate::StrengthEvidence) -> Value {
             "survived": found.survived,
             "equivalent": found.equivalent,
             "not_built": found.not_built,
+            "undecided": found.undecided,
             "survivors": mutants,
         },
         "service": service::numbers(&found.service),

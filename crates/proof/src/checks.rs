@@ -58,6 +58,7 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
             Played::Failed(failure) => {
                 format!("expected {}, got {}", failure.expected, failure.actual)
             }
+            Played::Uncovered { call } => format!("it asked for what no twin covers: {call}"),
             Played::Undecided { reason } => return Err(undecided(bench, &text, reason)),
         };
         let passed = detail.is_empty();

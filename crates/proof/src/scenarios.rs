@@ -90,8 +90,11 @@ pub(crate) fn gate(bench: &mut Bench<'_>, advance: Advance<'_>) -> Result<Findin
     if bench.workshop.cancel.is_pulled() {
         return Err(ProofError::Cancelled);
     }
-    // A failure needs nobody's judgement, and decides.
-    let failed = trajectories.iter().any(|one| matches!(one.played, Played::Failed(_)));
+    // A failure needs nobody's judgement, and decides; so does a call that no twin covers, which the
+    // next try would make again.
+    let decides =
+        |one: &Trajectory| matches!(one.played, Played::Failed(_) | Played::Uncovered { .. });
+    let failed = trajectories.iter().any(decides);
     if !failed && let Some((id, reason)) = trajectories.iter().find_map(undecided) {
         return Err(ProofError::Undecided { scenario: id.to_string(), reason: reason.clone() });
     }
@@ -154,6 +157,11 @@ fn judge(trajectories: Vec<Trajectory>, wanted: f64, stopping: Stopping) -> Find
         _ => format!("{failed} of {} plays failed: {overall}", overall.n),
     };
     let Stopping { rounds, planned, .. } = stopping;
+    let uncovered = |one: &&Trajectory| matches!(one.played, Played::Uncovered { .. });
+    let uncovered = trajectories.iter().filter(uncovered).count();
+    if uncovered > 0 {
+        summary.push_str(&format!("; {uncovered} of them asked for what no twin covers"));
+    }
     if failed > 0 && rounds < planned {
         summary.push_str(&format!("; stopped after {rounds} of {planned} rounds"));
     }

@@ -100,7 +100,9 @@ impl Known {
             let what = match again.trajectory.played {
                 Played::Satisfied => right.difference(&again, *steady),
                 // It was satisfied a moment ago.
-                Played::Failed(_) => Some("what it does from one play to the next"),
+                Played::Failed(_) | Played::Uncovered { .. } => {
+                    Some("what it does from one play to the next")
+                }
                 Played::Undecided { .. } => None,
             };
             if let Some(what) = what {

@@ -38,10 +38,17 @@ pub struct StrengthEvidence {
     pub equivalent: usize,
     /// Mutants that did not build; in neither number.
     pub not_built: usize,
+    /// Mutants that broke what they were tried in; in neither number.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub undecided: usize,
     /// Of a build that is a service: what could be wrong in what it answers and does without anybody
     /// noticing, and the faults that no scenario plays.
     #[serde(default, skip_serializing_if = "ServiceStrength::is_empty")]
     pub service: ServiceStrength,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl StrengthEvidence {
@@ -79,6 +86,10 @@ pub enum Fate {
         check: String,
     },
     NotBuilt,
+    /// It broke a twin, or used up what a play has, so that nobody knows whether it would pass.
+    Undecided {
+        reason: String,
+    },
     Equivalent,
     /// `call` shows the difference (of a service: the scenario in which it shows, and in what); a
     /// scenario on these requirements would have caught it.
@@ -132,6 +143,7 @@ fn judge(degenerates: Strength, mutants: Vec<TriedMutant>, service: ServiceStren
     let survived = count(|fate| matches!(fate, Fate::Survived { .. }));
     let equivalent = count(|fate| matches!(fate, Fate::Equivalent));
     let not_built = count(|fate| matches!(fate, Fate::NotBuilt));
+    let undecided = count(|fate| matches!(fate, Fate::Undecided { .. }));
     let alive: Vec<&str> = degenerates.survivors().map(|one| one.name.as_str()).collect();
     let (stopped, programs) = degenerates.caught();
     let harmful = caught + survived;
@@ -165,6 +177,7 @@ fn judge(degenerates: Strength, mutants: Vec<TriedMutant>, service: ServiceStren
             survived,
             equivalent,
             not_built,
+            undecided,
             service,
         }),
     }
@@ -312,12 +325,11 @@ impl<'a> Saboteur<'a> {
             };
             match played {
                 Played::Satisfied => {}
-                Played::Failed(_) => {
+                Played::Failed(_) | Played::Uncovered { .. } => {
                     return Ok(Fate::CaughtByScenario { scenario: scenario.id.clone() });
                 }
-                Played::Undecided { reason } => {
-                    return Err(self.undecided(scenario.id.to_string(), reason));
-                }
+                // It broke what it was tried in, as the build itself did not.
+                Played::Undecided { reason } => return self.undecided(reason),
             }
         }
         if let Some(check) = self.failed_example(&player)? {
@@ -350,9 +362,12 @@ impl<'a> Saboteur<'a> {
             let mut world = player.world(0).map_err(ProofError::World)?;
             match play(&example.steps, &mut world) {
                 Played::Satisfied => {}
-                Played::Failed(_) => return Ok(Some(example.text.clone())),
+                Played::Failed(_) | Played::Uncovered { .. } => {
+                    return Ok(Some(example.text.clone()));
+                }
                 Played::Undecided { reason } => {
-                    return Err(self.undecided(example.text.clone(), reason));
+                    let scenario = example.text.clone();
+                    return Err(ProofError::Undecided { scenario, reason });
                 }
             }
         }
@@ -369,11 +384,11 @@ impl<'a> Saboteur<'a> {
         Ok(Fate::Survived { call: call.clone(), requirements: call.requirements.clone() })
     }
 
-    fn undecided(&self, scenario: String, reason: String) -> ProofError {
+    fn undecided(&self, reason: String) -> Result<Fate, ProofError> {
         if self.bench.workshop.cancel.is_pulled() {
-            return ProofError::Cancelled;
+            return Err(ProofError::Cancelled);
         }
-        ProofError::Undecided { scenario, reason }
+        Ok(Fate::Undecided { reason })
     }
 }
 

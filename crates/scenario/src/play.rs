@@ -47,8 +47,9 @@ pub trait World {
         Err(WorldError::NoService)
     }
 
-    /// Why nothing that happened here decides anything, if there is such a reason.
-    fn doubt(&mut self) -> Option<String> {
+    /// What a play comes to where nothing that happened here decides anything: [`Played::Uncovered`] or
+    /// [`Played::Undecided`].
+    fn doubt(&mut self) -> Option<Played> {
         None
     }
 }
@@ -99,6 +100,12 @@ pub enum WorldError {
 pub enum Played {
     Satisfied,
     Failed(Failure),
+    /// The program asked a service for what its twin does not know, so that nobody knows what would
+    /// have come of it: undecided, for a reason that only another program takes away. Held out, since
+    /// requests hold what the scenario gave.
+    Uncovered {
+        call: String,
+    },
     /// The world gave way, so that nothing is known of the program.
     Undecided {
         reason: String,
@@ -181,10 +188,7 @@ pub fn play_open<'a>(
         break;
     }
     watch(reached, stage.world);
-    let played = match stage.world.doubt() {
-        Some(reason) => Played::Undecided { reason },
-        None => played,
-    };
+    let played = stage.world.doubt().unwrap_or(played);
     (played, open)
 }
 

@@ -143,6 +143,7 @@ fn trial(player: &Player<'_>, seen: &Seen<'_>, wanted: &TriedFault, seed: u64) -
     let failed = match player.observed_under(wanted, scenario, seed)?.trajectory.played {
         Played::Satisfied => None,
         Played::Failed(failure) => Some(failure.kind),
+        Played::Uncovered { .. } => Some(FailureKind::Uncovered),
         Played::Undecided { .. } => return None,
     };
     Some(Trial { scenario: scenario.id.clone(), failed })

@@ -153,7 +153,7 @@ impl Player<'_> {
                     tried.unnoticed_in.push(scenario.id.clone());
                     about.extend(scenario.requirements.iter().cloned());
                 }
-                Played::Undecided { .. } => {}
+                Played::Uncovered { .. } | Played::Undecided { .. } => {}
             }
         }
         tried.requirements = about.into_iter().collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{RequirementId, ScenarioId};
-use policy::Disclosure;
+use policy::{Disclosure, FailureKind};
 use serde::{Deserialize, Serialize};
 
 use crate::Played;
@@ -31,10 +31,13 @@ impl Trajectory {
 pub fn disclosures(trajectories: &[Trajectory]) -> Vec<Disclosure> {
     let mut told = BTreeSet::new();
     for trajectory in trajectories {
-        if let Played::Failed(failure) = &trajectory.played {
-            for requirement in &trajectory.requirements {
-                told.insert(Disclosure { requirement: requirement.clone(), kind: failure.kind });
-            }
+        let kind = match &trajectory.played {
+            Played::Failed(failure) => failure.kind,
+            Played::Uncovered { .. } => FailureKind::Uncovered,
+            Played::Satisfied | Played::Undecided { .. } => continue,
+        };
+        for requirement in &trajectory.requirements {
+            told.insert(Disclosure { requirement: requirement.clone(), kind });
         }
     }
     told.into_iter().collect()
@@ -57,7 +60,7 @@ pub fn flakes(trajectories: &[Trajectory]) -> Vec<Flake> {
         match &trajectory.played {
             Played::Satisfied => seeds.0.push(trajectory.seed),
             Played::Failed(_) => seeds.1.push(trajectory.seed),
-            Played::Undecided { .. } => {}
+            Played::Uncovered { .. } | Played::Undecided { .. } => {}
         }
     }
     by_scenario
@@ -69,8 +72,6 @@ pub fn flakes(trajectories: &[Trajectory]) -> Vec<Flake> {
 
 #[cfg(test)]
 mod tests {
-    use policy::FailureKind;
-
     use super::*;
     use crate::{CONFIDENCE, Failure, SatisfactionReport};
 

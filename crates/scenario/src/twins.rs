@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use twin::{Exchange, Fault, Pack, PackError, Universe, UniverseError};
 use twin_server::{Between, Clock, Dial, Options, Served};
 
-use crate::WorldError;
+use crate::{Played, WorldError};
 
 /// Where the first twin listens, inside the sandbox; the others follow. Above all that an interface may
 /// take for its own.
@@ -254,15 +254,16 @@ impl Twins {
 
     /// Why nothing that happened here decides anything: a call that a twin does not know, or that
     /// broke it.
-    pub(crate) fn doubt(&mut self) -> Option<String> {
+    pub(crate) fn doubt(&mut self) -> Option<Played> {
         self.with(|universe| {
             let bad = |one: &&Arc<Exchange>| !one.covered || one.broken.is_some();
             universe.journal().find(bad).map(|one| match &one.broken {
-                Some(broken) => format!("the {} twin broke: {broken}", one.service),
-                None => format!(
-                    "not covered by the twin: {} {} ({})",
-                    one.method, one.target, one.service
-                ),
+                Some(broken) => Played::Undecided {
+                    reason: format!("the {} twin broke: {broken}", one.service),
+                },
+                None => Played::Uncovered {
+                    call: format!("{} {} ({})", one.method, one.target, one.service),
+                },
             })
         })
     }

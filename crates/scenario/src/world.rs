@@ -14,7 +14,7 @@ use sandbox::{Access, Cancel, Command, Finished, Limits, Mount, Sandbox};
 use tempfile::TempDir;
 
 use crate::live::Live;
-use crate::{Packs, Services, Twins, World, WorldError};
+use crate::{Packs, Played, Services, Twins, World, WorldError};
 
 /// Where programs see the product.
 pub(crate) const PRODUCT: &str = "/product";
@@ -301,9 +301,9 @@ impl World for SandboxWorld<'_> {
         Ok(self)
     }
 
-    fn doubt(&mut self) -> Option<String> {
+    fn doubt(&mut self) -> Option<Played> {
         if self.was_exhausted() {
-            return Some(WorldError::Exhausted.to_string());
+            return Some(Played::Undecided { reason: WorldError::Exhausted.to_string() });
         }
         self.twins.as_mut().and_then(Twins::doubt)
     }

@@ -8,6 +8,7 @@ use base::Timestamp;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::PackError;
 use crate::delivery::{Attempted, Delivery, To};
 
 /// Exchanges that are kept: a trajectory of more looks at the end of them.
@@ -97,8 +98,18 @@ impl Exchange {
         self.request.len() + self.response.len()
     }
 
-    pub(crate) fn of_timer(service: &str, at: Timestamp, function: &str, broken: &str) -> Self {
-        Self { broken: Some(broken.to_owned()), ..Self::new(service, at, function) }
+    pub(crate) fn of_timer(
+        service: &str,
+        at: Timestamp,
+        function: &str,
+        broken: &PackError,
+    ) -> Self {
+        let exchange = Self::new(service, at, function);
+        match broken {
+            // As it would refuse the same in a request: what a program answered to a webhook was no good.
+            PackError::Refused { code, .. } => Self { refused: Some(code.clone()), ..exchange },
+            broken => Self { broken: Some(base::chain(broken)), ..exchange },
+        }
     }
 
     /// For people, `--json` and comparison. Bodies that are no text are told by their length.

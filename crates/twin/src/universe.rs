@@ -541,7 +541,7 @@ impl Universe {
     /// Tells in the journal that a function of a pack failed that no request waits for.
     fn break_down(&mut self, index: usize, function: &str, error: &PackError) {
         let service = self.twins[index].pack.service();
-        let failed = Exchange::of_timer(service, self.clock, function, &base::chain(error));
+        let failed = Exchange::of_timer(service, self.clock, function, error);
         self.record(failed);
     }
 

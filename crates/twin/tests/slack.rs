@@ -213,6 +213,20 @@ fn a_command_is_answered_in_its_response_and_at_its_address() {
 }
 
 #[test]
+fn an_answer_to_a_command_that_slack_would_refuse_breaks_nothing_and_is_not_shown() {
+    let mut universe = universe();
+    let typed = json!({ "user": "ada", "channel": "ops", "command": "/locked", "url": APP });
+    universe.call("slack", "step_command", typed).unwrap();
+    let due = universe.take_due();
+    let body = Bytes::from_static(br#"{"response_type":"in_channel"}"#);
+    universe.report(due[0].id, &Attempted::Answered { status: 200, body });
+    let last = universe.journal().next_back().unwrap();
+    assert_eq!((last.refused.as_deref(), last.broken.as_deref()), (Some("no_text"), None));
+    let replies = universe.call("slack", "step_command_replies", json!({ "user": "ada" })).unwrap();
+    assert_eq!(replies, json!([]));
+}
+
+#[test]
 fn calls_of_one_method_that_come_too_fast_wait_a_minute() {
     let mut universe = universe();
     let list = |universe: &mut Universe| {

@@ -331,6 +331,9 @@ fn report_one(trajectory: &Trajectory) {
             "{id} seed {seed}: {}: expected {}, got {}",
             failure.kind, failure.expected, failure.actual
         ),
+        Played::Uncovered { call } => {
+            format!("{id} seed {seed}: undecided: not covered by the twin: {call}")
+        }
         Played::Undecided { reason } => format!("{id} seed {seed}: undecided: {reason}"),
     };
     println!("{}", base::printable(&line));

@@ -159,6 +159,7 @@ pub(super) fn try_product(
             Played::Failed(failure) => {
                 format!("expected {}, got {}", failure.expected, failure.actual)
             }
+            Played::Uncovered { call } => format!("it asked for what no twin covers: {call}"),
             Played::Undecided { reason } => return Err(HandError::Failed(reason)),
         };
         tried.push(Tried { check: visible.text, passed: detail.is_empty(), detail });

@@ -10,7 +10,7 @@ use super::{Meddler, between};
 use crate::http::{HttpRequest, HttpResponse};
 use crate::services::{Ending, Mishap, Services};
 use crate::twins::Twins;
-use crate::{SandboxWorld, World, WorldError};
+use crate::{Played, SandboxWorld, World, WorldError};
 
 pub(crate) struct MeddledWorld<'a> {
     inner: SandboxWorld<'a>,
@@ -60,7 +60,7 @@ impl World for MeddledWorld<'_> {
         Ok(self)
     }
 
-    fn doubt(&mut self) -> Option<String> {
+    fn doubt(&mut self) -> Option<Played> {
         self.inner.doubt()
     }
 }
