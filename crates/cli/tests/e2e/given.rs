@@ -68,6 +68,18 @@ fn factory_pipeline() -> &'static str {
     include_str!("../../../factory/templates/default.dot")
 }
 
+#[test]
+fn the_access_bots_right_build_is_proved_and_ships_with_a_persons_yes() {
+    let world = World::example("access-bot");
+    let build = ["run", "intents/access-bot", "--build", "builds/right-node", "--seed", "1"];
+    let told = world.exits(&build, 1);
+    assert!(told.contains("gate strength passes") && told.contains("waits for a person"), "{told}");
+    world.ok(&["answer", "access-bot-1", "approve", "--key", "ada"]);
+    world.git(".", &["clone", "--quiet", "products/access.git", "clone"]);
+    let verified = world.ok(&["verify", "clone"]);
+    assert!(verified.contains("DARK_GATE_SCENARIOS") && !verified.contains("FAILS"), "{verified}");
+}
+
 /// The line whose product talks to other services: what its scenarios hold, its factory does not ship.
 #[test]
 fn the_access_bots_wrong_build_is_held_by_the_requirement_that_it_breaks() {
