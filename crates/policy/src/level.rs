@@ -288,26 +288,44 @@ fn satisfaction(evidence: &Evidence) -> Term {
 /// The twin that is least like its service decides; where nobody measured one, a person says the last yes (4).
 fn fidelity(evidence: &Evidence) -> Option<Term> {
     let share = |twin: &TwinFidelity| twin.passed as f64 / twin.of as f64;
+    // One exchange that is alike shows nothing: what counts is what the share is at the least.
+    let least = |twin: &TwinFidelity| wilson_lower(twin.passed, twin.of);
     let level = |twin: &TwinFidelity| match twin.of {
         0 => 4,
-        _ if share(twin) >= FIDELITY_LEVEL_5 => 5,
+        _ if least(twin) >= FIDELITY_LEVEL_5 => 5,
         _ if share(twin) >= FIDELITY_LEVEL_4 => 4,
         _ => 3,
     };
     let lowest = evidence.twins.iter().min_by_key(|twin| level(twin))?;
     let told = evidence.twins.iter().map(|twin| match twin.of {
         0 => format!("{} not measured", twin.service),
-        of => format!("{} {:.1}% of {of}", twin.service, share(twin) * 100.0),
+        of => format!(
+            "{} {:.1}% of {of}, at least {:.1}%",
+            twin.service,
+            share(twin) * 100.0,
+            least(twin) * 100.0
+        ),
     });
     let service = &lowest.service;
     let next = match lowest.of {
         0 => format!(
             "measure {service}'s twin: dark twin import --service {service} RECORDINGS --save"
         ),
+        _ if share(lowest) >= FIDELITY_LEVEL_5 => {
+            format!("measure {service}'s twin by more recordings")
+        }
         _ => format!("make {service}'s twin more like the service"),
     };
     let value = format!("twins: {}", told.collect::<Vec<_>>().join(", "));
     Some(term(TermName::Fidelity, level(lowest), value, next))
+}
+
+/// The lower end of Wilson's 95% interval for `passed` of `of`, which is above 0.
+fn wilson_lower(passed: u64, of: u64) -> f64 {
+    let (n, share) = (of as f64, passed as f64 / of as f64);
+    let centre = share + Z_SQUARED / (2.0 * n);
+    let half = (Z_SQUARED * (share * (1.0 - share) / n + Z_SQUARED / (4.0 * n * n))).sqrt();
+    (centre - half) / (1.0 + Z_SQUARED / n)
 }
 
 fn count(n: u32, what: &str) -> String {
@@ -404,13 +422,15 @@ mod tests {
             (decision.level.number(), said.unwrap_or_default())
         };
         assert_eq!(decided(&[]), (5, String::new()));
-        let good = "twins: okta 100.0% of 9, slack 95.0% of 20; ".to_owned();
-        assert_eq!(decided(&[("okta", 9, 9), ("slack", 19, 20)]), (5, good));
-        let unmeasured = "twins: hr not measured, okta 100.0% of 9; \
+        let good =
+            "twins: okta 100.0% of 275, at least 98.6%, slack 98.9% of 450, at least 97.4%; ";
+        assert_eq!(decided(&[("okta", 275, 275), ("slack", 445, 450)]), (5, good.to_owned()));
+        let few = "twins: hr 100.0% of 9, at least 70.1%; measure hr's twin by more recordings";
+        assert_eq!(decided(&[("hr", 9, 9)]), (4, few.to_owned()));
+        let unmeasured = "twins: hr not measured, okta 100.0% of 99, at least 96.3%; \
                           measure hr's twin: dark twin import --service hr RECORDINGS --save";
-        assert_eq!(decided(&[("hr", 0, 0), ("okta", 9, 9)]), (4, unmeasured.to_owned()));
-        let poor =
-            "twins: hr not measured, okta 79.0% of 100; make okta's twin more like the service";
+        assert_eq!(decided(&[("hr", 0, 0), ("okta", 99, 99)]), (4, unmeasured.to_owned()));
+        let poor = "twins: hr not measured, okta 79.0% of 100, at least 70.0%; make okta's twin more like the service";
         assert_eq!(decided(&[("hr", 0, 0), ("okta", 79, 100)]), (3, poor.to_owned()));
     }
 

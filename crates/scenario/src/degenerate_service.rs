@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base::Diagnostic;
 use intent::Scenario;
 use sandbox::Finished;
 
@@ -66,6 +67,23 @@ const SERVICES: [Constant; 5] = [
 pub(crate) fn judged(scenarios: &[Scenario], packs: &Packs) -> Vec<Judged> {
     let services = SERVICES.iter().filter(|_| !scenarios.is_empty());
     services.map(|constant| judge(constant, scenarios, packs)).collect()
+}
+
+/// Scenarios with a step that their twins cannot do: whatever is built, its plays are undecided.
+pub(crate) fn undecided(scenarios: &[Scenario], packs: &Packs) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for scenario in scenarios {
+        let constant = &SERVICES[0];
+        let mut world = MemoryService { constant, packs, twins: None, running: false };
+        let Played::Undecided { reason } = play(kinds(scenario), &mut world) else { continue };
+        // The steps of a background break in every scenario alike.
+        if found.iter().all(|one| one.message != reason) {
+            let help = "no play of it could be decided, whatever is built";
+            let one = Diagnostic::error("undecided-scenario", reason).help(help);
+            found.push(one.at(scenario.place.clone()));
+        }
+    }
+    found
 }
 
 fn judge(constant: &'static Constant, scenarios: &[Scenario], packs: &Packs) -> Judged {

@@ -1,15 +1,16 @@
 //! Whether the twins have the words that scenarios use: operations, kinds of records, faults. A slip here
 //! would leave a play undecided; it is told before anything is built.
 //!
-//! Only names are looked at. Whether a twin accepts a row is found when it is played.
+//! Names first; then each scenario is played once in memory, beside a service that does nothing.
 
 use base::{Diagnostic, nearest};
 use intent::{Judgement, Query, Row, Scenario, ServiceStep, StepKind, Subject};
 use twin::Pack;
 
+use crate::degenerate_service;
 use crate::twins::{Packs, fault, plural, singular};
 
-/// What no twin knows, with its place.
+/// What no twin knows, with its place; where all is known, the scenarios that their twins cannot play.
 pub fn unknown_words(scenarios: &[Scenario], packs: &Packs) -> Vec<Diagnostic> {
     let steps = scenarios.iter().flat_map(|scenario| &scenario.steps);
     let mut found: Vec<Diagnostic> = Vec::new();
@@ -29,7 +30,16 @@ pub fn unknown_words(scenarios: &[Scenario], packs: &Packs) -> Vec<Diagnostic> {
             }
         }
     }
+    if found.is_empty() {
+        let about_services: Vec<Scenario> =
+            scenarios.iter().filter(|scenario| is_about_a_service(scenario)).cloned().collect();
+        found = degenerate_service::undecided(&about_services, packs);
+    }
     found
+}
+
+fn is_about_a_service(scenario: &Scenario) -> bool {
+    scenario.steps.iter().any(|step| matches!(step.kind, StepKind::Service(_)))
 }
 
 fn unknown(step: &ServiceStep, packs: &Packs) -> Vec<Diagnostic> {

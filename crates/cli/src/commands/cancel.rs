@@ -17,7 +17,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let terminal = Arc::new(Terminal::new(globals.json));
-    let mut run = resume::bring_back(globals, &args.run, None, None, &terminal)?;
+    // Ending a run asks nobody: it must not need a model that is not there any more.
+    let mut run = resume::without_models(globals, &args.run, &terminal)?;
+    resume::refuse_ended(&run, &terminal)?;
     let by = std::env::var("USER").unwrap_or_else(|_| "the operator".to_owned());
     run.tell(&Input::Cancelled { by })?;
     terminal.finish();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base::{Diagnostic, Severity};
-use factory::Examined;
+use factory::{Examined, IntentError};
 
 use super::print_json;
 use crate::Globals;
@@ -16,7 +16,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
-    let examined = factory::examine(&args.intent, &globals.start)?;
+    let examined = match factory::examine(&args.intent, &globals.start) {
+        Err(IntentError::Malformed(found)) if globals.json => {
+            print_json(&serde_json::json!({ "diagnostics": found }));
+            return Ok(Answer::Wanting);
+        }
+        examined => examined?,
+    };
     if globals.json {
         print_json(&examined);
     } else {

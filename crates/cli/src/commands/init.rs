@@ -29,12 +29,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
+    // Before anything is made: what is refused leaves nothing behind.
+    let owner_key = args.key.map(public_half).transpose()?.or_else(usual_public_key);
     std::fs::create_dir_all(&args.dir)?;
     let root = args.dir.canonicalize()?;
     let options = Init {
         name: args.name.unwrap_or_else(|| name_of(&root)),
         owner: args.owner.or_else(git_email).unwrap_or_else(|| "you@example.com".to_owned()),
-        owner_key: args.key.or_else(usual_public_key),
+        owner_key,
         example: Example::find(&args.example).expect("clap lets only their names pass"),
     };
     let layout = factory::init(&root, &options).map_err(|error| match error {
@@ -63,6 +65,24 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         "    dark check intents/{name}\n    dark sign intents/{name}\n    dark run intents/{name}"
     );
     Ok(Answer::Fine)
+}
+
+/// The public half of a key, whichever half was named.
+fn public_half(named: PathBuf) -> Result<PathBuf, Failure> {
+    let shown = named.display();
+    let text = std::fs::read_to_string(&named)
+        .map_err(|error| Failure::usage(format!("failed to read the key {shown}: {error}")))?;
+    if !text.contains("PRIVATE KEY") {
+        return Ok(named);
+    }
+    let public = PathBuf::from(format!("{shown}.pub"));
+    match public.is_file() {
+        true => Ok(public),
+        false => Err(Failure::usage(format!(
+            "{shown} is a private key, and there is no {shown}.pub beside it: \
+             ssh-keygen -y -f {shown} > {shown}.pub"
+        ))),
+    }
 }
 
 /// A directory's name as a factory's: what its keys and commits are called by.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::model::Absent;
 use factory::{Factory, FactoryError, Models, Run};
 
 use super::{open_judge, open_model, run};
@@ -26,15 +27,27 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
     let terminal = Arc::new(Terminal::new(globals.json));
     let mut resumed = bring_back(globals, &args.run, args.model, args.judge, &terminal)?;
-    if let Some(ending) = resumed.state.ending() {
-        terminal.finish();
-        return Err(Failure::policy(format!(
-            "run {} has ended ({}): start a new one with `dark run`",
-            args.run,
-            factory::ending_in_words(ending)
-        )));
-    }
+    refuse_ended(&resumed, &terminal)?;
     run::drive(&mut resumed, &terminal, &cancel, globals)
+}
+
+/// What has ended stays as it is.
+pub(crate) fn refuse_ended(run: &Run, terminal: &Terminal) -> Result<(), Failure> {
+    let Some(ending) = run.state.ending() else { return Ok(()) };
+    terminal.finish();
+    let (id, ended) = (&run.recorder.run, factory::ending_in_words(ending));
+    Err(Failure::policy(format!("run {id} has ended ({ended}): start a new one with `dark run`")))
+}
+
+/// Brings a run back that is not to ask any model.
+pub(crate) fn without_models(
+    globals: &Globals,
+    run: &str,
+    terminal: &Arc<Terminal>,
+) -> Result<Run, Failure> {
+    let factory = Factory::open(&globals.start)?;
+    let models = Models { builder: Arc::new(Absent), judge: None };
+    Ok(factory.resume(&factory::run_id(run)?, models, terminal.clone())?)
 }
 
 /// Opens the factory and brings a run back from its ledger.

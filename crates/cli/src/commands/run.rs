@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ::model::Absent;
+use ::model::{Absent, Model};
 use engine::Ending;
 use factory::{Factory, FactoryError, Models, Run, Stand, Start};
+use intent::Scenario;
 use sandbox::Cancel;
 
 use super::{open_judge, open_model, print_json};
@@ -64,6 +65,7 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     };
     let judge = open_judge(args.judge.as_deref(), &loaded.scenarios, Some(&factory.config))?;
     let builder = open_model(&model_name, Some(&factory.config))?;
+    expect_judge(&loaded.scenarios, judge.as_deref(), builder.as_ref())?;
     let terminal = Arc::new(Terminal::new(globals.json));
     let start = Start {
         intent: &intent,
@@ -78,6 +80,28 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         Failure::from(error)
     })?;
     drive(&mut run, &terminal, &cancel, globals)
+}
+
+/// A run without a fit judge would be undecided at the end of its proof, when the build is paid for.
+fn expect_judge(
+    scenarios: &[Scenario],
+    judge: Option<&dyn Model>,
+    builder: &dyn Model,
+) -> Result<(), Failure> {
+    let Some((place, _)) = scenarios.iter().find_map(|one| one.judgements().next()) else {
+        return Ok(());
+    };
+    let set =
+        "set `judge` in [model] of factory.toml, or give --judge, to a model of another family";
+    match judge {
+        None => Err(Failure::usage(format!("{place}: no model is named to judge this: {set}"))),
+        Some(judge) if judge.family() == builder.family() => Err(Failure::usage(format!(
+            "{place}: the judge {} is of the family `{}`, and so is the builder: {set}",
+            judge.name(),
+            judge.family()
+        ))),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Takes a run as far as it goes and tells how it stands.

@@ -125,7 +125,11 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
     let (directory, file) = intent_of(&wanted.intent);
     let loaded = factory::load_intent(&directory)?;
-    let product = wanted.product.canonicalize()?;
+    let product = wanted.product.canonicalize().ok().filter(|path| path.is_dir());
+    let product = product.ok_or_else(|| {
+        let shown = wanted.product.display();
+        Failure::usage(format!("{shown} is no folder: name the one that the built product lies in"))
+    })?;
     let factory = Factory::open_read_only(&globals.start).ok();
     let sandbox = match &factory {
         Some(factory) => factory.sandbox()?,
@@ -148,6 +152,7 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
         settings: &settings,
     };
     let mut scenarios = loaded.scenarios;
+    let known: Vec<String> = scenarios.iter().map(named).collect();
     scenarios.retain(|scenario| {
         let of_file = file.as_ref().is_none_or(|stem| {
             scenario.id.as_str().rsplit_once(':').is_some_and(|(name, _)| name == stem)
@@ -157,7 +162,8 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
         of_file && wanted.only.as_ref().is_none_or(named)
     });
     if scenarios.is_empty() {
-        return Err(Failure::usage("no scenario of that name: `dark check INTENT` lists them"));
+        let known = known.join("\n  ");
+        return Err(Failure::usage(format!("no scenario of that name; there are:\n  {known}")));
     }
     if wanted.strength && interface.service.is_none() {
         return Err(Failure::usage(
@@ -166,7 +172,7 @@ fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     }
     let (started, before) = (Instant::now(), Used::now());
     let Plays { mut trajectories, decided, strength } =
-        played(&player, wanted, &scenarios, loaded.intent.satisfaction);
+        played(&player, wanted, globals.json, &scenarios, loaded.intent.satisfaction);
     let used = Used::now().since(&before);
     trajectories.retain(|one| !one.was_cancelled());
     report(globals, wanted, &trajectories);
@@ -197,13 +203,22 @@ struct Plays {
     strength: Option<ServiceStrength>,
 }
 
-fn played(player: &Player<'_>, wanted: &Wanted, scenarios: &[Scenario], reach: f64) -> Plays {
+fn played(
+    player: &Player<'_>,
+    wanted: &Wanted,
+    json: bool,
+    scenarios: &[Scenario],
+    reach: f64,
+) -> Plays {
     let (mut decided, mut strength) = (None, None);
     let trajectories = if wanted.watch {
         let pairs =
             scenarios.iter().flat_map(|one| wanted.seeds.iter().map(move |seed| (one, *seed)));
         pairs
             .map(|(scenario, seed)| {
+                if json {
+                    return player.trajectory(scenario, seed);
+                }
                 println!("{} seed {seed}: {}", scenario.id, scenario.name);
                 let trajectory = player.watched(scenario, seed, &mut |news| print_news(&news));
                 report_one(&trajectory);
@@ -302,6 +317,10 @@ fn intent_of(path: &Path) -> (PathBuf, Option<String>) {
         return (directory.to_owned(), stem);
     }
     (factory::intent_directory(path), None)
+}
+
+fn named(scenario: &Scenario) -> String {
+    format!("{}: {}", scenario.id, scenario.name)
 }
 
 fn print_news(news: &Watched<'_>) {

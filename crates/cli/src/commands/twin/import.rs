@@ -54,6 +54,10 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
             Failure::usage(format!("failed to read {}: {error}", path.display()))
         })?;
     }
+    // One that is named twice is one recording.
+    files = files.iter().map(|file| file.canonicalize().unwrap_or_else(|_| file.clone())).collect();
+    files.sort();
+    files.dedup();
     if files.is_empty() {
         return Err(Failure::usage("no file ends in .har, .yaml, .yml or .json there"));
     }
@@ -90,7 +94,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
         save(&folder, &all)?;
     }
     let differ = all.iter().any(|one| one.verdict == Verdict::Different);
-    let fine = !differ && unreadable.is_empty();
+    let compared = all.iter().any(|one| one.verdict == Verdict::Same);
+    let fine = compared && !differ && unreadable.is_empty();
     Ok(if fine { Answer::Fine } else { Answer::Wanting })
 }
 
@@ -104,7 +109,13 @@ fn save(folder: &Path, all: &[Compared]) -> Result<(), Failure> {
     let pack = factory::pack_digest(folder)?;
     let measured = Measured { pack, by: Measure::Recordings, held, floor: None };
     let text = serde_json::to_string_pretty(&measured).expect("a tally has a JSON form");
-    Ok(fs::write(folder.join(FIDELITY), text + "\n")?)
+    let file = folder.join(FIDELITY);
+    let before = fs::read_to_string(&file).ok();
+    let before = before.and_then(|text| serde_json::from_str::<Measured>(&text).ok());
+    fs::write(&file, text + "\n")?;
+    let before = before.map(|before| format!(" (before: {})", before.held)).unwrap_or_default();
+    eprintln!("kept in {}: {held}{before}", file.display());
+    Ok(())
 }
 
 fn report(globals: &Globals, args: &Args, all: &[Compared]) {
