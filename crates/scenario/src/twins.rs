@@ -26,7 +26,7 @@ const DELIVERY_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct Packs {
     packs: BTreeMap<String, Arc<Pack>>,
-    /// The beginning that plays fork.
+    /// The beginning that plays with its seed fork.
     beginning: Mutex<Option<Beginning>>,
 }
 
@@ -60,26 +60,27 @@ impl Packs {
         Self { packs, beginning: Mutex::default() }
     }
 
-    /// A universe with the records that each pack begins with: the same for each seed, which decides what is drawn
-    /// from here on. Its clock shows the machine's time, since the program under test knows no other.
+    /// A universe with the records that each pack begins with. Their ids are the seed's, as all that is drawn: a
+    /// program that has learnt those of one seed by heart fails with the next. Its clock shows the machine's time, since the program under test knows no other.
     fn universe(&self, seed: u64) -> Result<Universe, WorldError> {
         // A panic elsewhere has been told already; a beginning is whole or not there.
         let mut kept = self.beginning.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = kept.take().filter(|kept| kept.made.elapsed() < BEGINNING_AGE_MAX);
-        let beginning = match fresh {
+        let fits = |kept: &Beginning| {
+            kept.universe.seed() == seed && kept.made.elapsed() < BEGINNING_AGE_MAX
+        };
+        let beginning = match kept.take().filter(fits) {
             Some(beginning) => beginning,
-            None => Beginning { universe: self.begin()?, made: Instant::now() },
+            None => Beginning { universe: self.begin(seed)?, made: Instant::now() },
         };
         let mut universe = kept.insert(beginning).universe.clone();
         drop(kept);
-        universe.reseed(seed);
         universe.advance_to(now());
         Ok(universe)
     }
 
-    fn begin(&self) -> Result<Universe, WorldError> {
+    fn begin(&self, seed: u64) -> Result<Universe, WorldError> {
         let packs: Vec<Arc<Pack>> = self.packs.values().cloned().collect();
-        let mut universe = Universe::new(&packs, 0).map_err(WorldError::Twin)?;
+        let mut universe = Universe::new(&packs, seed).map_err(WorldError::Twin)?;
         universe.set_clock(now());
         for pack in &packs {
             let seeded = universe.seed_service(pack.service(), json!({}));
@@ -329,6 +330,21 @@ pub(crate) fn plural(kind: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_play_begins_with_is_named_by_its_seed() {
+        let packs =
+            Packs::made_of(BTreeMap::from([("okta".to_owned(), Pack::builtin("okta").unwrap())]));
+        let ids = |seed| -> Vec<String> {
+            let state = packs.universe(seed).unwrap().state_json("okta").unwrap();
+            let tables = state["tables"].as_object().unwrap().values();
+            tables.flat_map(|table| table.as_object().unwrap().keys().cloned()).collect()
+        };
+        let first = ids(1);
+        assert_eq!(first, ids(1), "forked");
+        assert_ne!(first, ids(2));
+        assert_eq!(first, ids(1), "made anew");
+    }
 
     #[test]
     fn kinds_have_a_singular_and_a_plural() {

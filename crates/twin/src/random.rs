@@ -27,12 +27,6 @@ impl Draws {
         Self { seed: digest.finalize().into(), next: 0 }
     }
 
-    /// Draws from another seed from here on. Their numbers go on: under the seed that there was, nothing changes, and
-    /// nothing is drawn twice.
-    pub(crate) fn reseed(&mut self, seed: u64, service: &str) {
-        *self = Self { next: self.next, ..Self::new(seed, service) };
-    }
-
     /// The next block of chance.
     pub(crate) fn bytes(&mut self) -> [u8; DRAW_BYTES_MAX] {
         let mut generator = ChaCha8Rng::from_seed(self.seed);
@@ -85,19 +79,5 @@ mod tests {
         assert_ne!(draw(1, "slack", 0), draw(1, "okta", 0));
         assert_ne!(draw(1, "slack", 0), draw(1, "slack", 1));
         assert_eq!(draw(1, "slack", 3).len(), 100);
-    }
-
-    #[test]
-    fn another_seed_changes_what_follows_and_the_same_one_does_not() {
-        let draw = |seed| {
-            let mut draws = Draws::new(1, "slack");
-            let first = draws.below(1 << 40);
-            draws.reseed(seed, "slack");
-            (first, draws.below(1 << 40))
-        };
-        let mut plain = Draws::new(1, "slack");
-        assert_eq!(draw(1), (plain.below(1 << 40), plain.below(1 << 40)));
-        assert_eq!(draw(1).0, draw(2).0);
-        assert_ne!(draw(1).1, draw(2).1);
     }
 }

@@ -230,15 +230,6 @@ impl Universe {
         self.seed
     }
 
-    /// Takes every draw from another seed from here on: forks of one universe then differ in what they draw, and not
-    /// in what they begin with.
-    pub fn reseed(&mut self, seed: u64) {
-        self.seed = seed;
-        for twin in &mut self.twins {
-            twin.draws.reseed(seed, twin.pack.service());
-        }
-    }
-
     pub fn now(&self) -> Timestamp {
         self.clock
     }
