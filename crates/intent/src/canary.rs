@@ -28,6 +28,10 @@ const WORDING_CHARS_MIN: usize = 40;
 /// A quoted value with fewer words may be data that any program of its kind is tried with.
 const VALUE_WORDS_MIN: usize = 6;
 
+/// A quoted value with fewer words that its builder may not see is put together from what it may: a message
+/// whose halves stand apart in the intent, with a name in it.
+const UNSEEN_WORDS_MIN: usize = 3;
+
 /// What everybody tries programs with, in lower case.
 const COMMONPLACES: [&str; 3] = ["quick brown fox", "lorem ipsum", "dolor sit amet"];
 
@@ -73,19 +77,23 @@ impl Canaries {
                 needles.push((scenario.id.clone(), kind));
             }
         };
-        let plain: Vec<String> = visible.into_iter().map(flat).collect();
         for scenario in scenarios {
             if let Some(canary) = &scenario.canary {
                 add(canary.clone(), scenario, CanaryKind::Issued);
             }
         }
-        for scenario in scenarios {
-            for text in wording(scenario) {
-                let text: String = text.chars().take(NEEDLE_CHARS_MAX).collect();
-                let seen = flat(&text);
-                if !plain.iter().any(|visible| visible.contains(&seen)) {
-                    add(text, scenario, CanaryKind::Wording);
-                }
+        let worded = scenarios.iter().flat_map(|scenario| {
+            let first = |text: String| text.chars().take(NEEDLE_CHARS_MAX).collect::<String>();
+            wording(scenario)
+                .into_iter()
+                .map(move |line| (scenario, first(line.text), line.is_step))
+        });
+        let worded: Vec<(&Scenario, String, bool)> = worded.collect();
+        let seen = Seen::of(worded.iter().map(|(_, text, _)| flat(text)), visible)?;
+        for (index, (scenario, text, is_step)) in worded.into_iter().enumerate() {
+            // Nobody writes steps by accident, whatever words they are made of.
+            if !seen.texts.contains(&index) && (is_step || seen.unseen(&text) >= UNSEEN_WORDS_MIN) {
+                add(text, scenario, CanaryKind::Wording);
             }
         }
         let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(&texts);
@@ -105,24 +113,70 @@ impl Canaries {
 #[error("the scenarios are too large to be looked for in what a builder sees: split the intent")]
 pub struct TooManyCanaries;
 
+/// What a builder may see of some texts.
+struct Seen {
+    /// Which of them, whole.
+    texts: BTreeSet<usize>,
+    words: BTreeSet<String>,
+}
+
+impl Seen {
+    /// Looks for all `texts`, which are [`flat`], in one pass.
+    fn of<'a>(
+        texts: impl Iterator<Item = String>,
+        visible: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, TooManyCanaries> {
+        let automaton = AhoCorasick::new(texts).map_err(|_| TooManyCanaries)?;
+        let mut seen = Self { texts: BTreeSet::new(), words: BTreeSet::new() };
+        for text in visible {
+            let text = flat(text);
+            let found = automaton.find_overlapping_iter(&text);
+            seen.texts.extend(found.map(|one| one.pattern().as_usize()));
+            for word in words(&text) {
+                if !seen.words.contains(word) {
+                    seen.words.insert(word.to_owned());
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// How many different words of `text` stand nowhere in it.
+    fn unseen(&self, text: &str) -> usize {
+        let text = text.to_ascii_lowercase();
+        words(&text).filter(|word| !self.words.contains(*word)).collect::<BTreeSet<_>>().len()
+    }
+}
+
 /// In lower case, each run of white space one space: how texts are compared whose lines were broken
 /// elsewhere.
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase()
 }
 
+/// A line of a scenario, or of a value in it.
+struct Line {
+    text: String,
+    is_step: bool,
+}
+
 /// The wording of a scenario that is found nowhere by accident.
-fn wording(scenario: &Scenario) -> Vec<String> {
+fn wording(scenario: &Scenario) -> Vec<Line> {
     let long = |text: &str| text.chars().count() >= WORDING_CHARS_MIN;
-    let mut found: Vec<String> = Vec::new();
-    found.extend(Some(scenario.name.clone()).filter(|name| long(name) && is_prose(name)));
+    let line = |text: &str, is_step| Line { text: text.to_owned(), is_step };
+    let mut found: Vec<Line> = Vec::new();
+    if long(&scenario.name) && is_prose(&scenario.name) {
+        found.push(line(&scenario.name, false));
+    }
     for step in &scenario.steps {
-        found.extend(Some(without_keyword(step).to_owned()).filter(|line| long(line)));
+        let text = without_keyword(step);
+        found.extend(long(text).then(|| line(text, true)));
         if let Ok(value) = serde_json::to_value(&step.kind) {
             let mut texts = Vec::new();
             collect(&value, &mut texts);
             let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
-            found.extend(lines.filter(|line| long(line) && is_prose(line)).map(str::to_owned));
+            let prose = lines.filter(|text| long(text) && is_prose(text));
+            found.extend(prose.map(|text| line(text, false)));
         }
     }
     found
@@ -135,9 +189,12 @@ fn without_keyword(step: &Step) -> &str {
 /// Several different words, and none that everybody writes.
 fn is_prose(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| word.len() > 1);
-    words.collect::<BTreeSet<_>>().len() >= VALUE_WORDS_MIN
+    words(&text).collect::<BTreeSet<_>>().len() >= VALUE_WORDS_MIN
         && !COMMONPLACES.iter().any(|common| text.contains(common))
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphabetic()).filter(|word| word.len() > 1)
 }
 
 /// Every text in a value.
@@ -302,6 +359,26 @@ Feature: Doors
         for harmless in ["42", "open", "door 42", "it opens", "dark-0101", "canary"] {
             assert_eq!(find("", harmless), None, "{harmless}");
         }
+    }
+
+    #[test]
+    fn a_value_that_is_put_together_from_what_is_visible_is_no_canary() {
+        let scenarios = scenarios(FEATURE);
+        let find = |visible: &str| {
+            let canaries = Canaries::of(&scenarios, [visible]).unwrap();
+            canaries
+                .find("say('every door of this house stays shut after nine at night')")
+                .is_some()
+        };
+        assert!(find("say when it stays shut"));
+        assert!(find("a door of the house stays shut"), "every, this, after, nine, night");
+        assert!(!find(
+            "it says `every door of this house` and then `stays shut after` and at an hour"
+        ));
+        // A step is known again, even one of visible words.
+        let canaries = Canaries::of(&scenarios, ["every door of this house stays shut after nine"]);
+        let step = r#"stderr contains "every door of this house stays shut after nine at night""#;
+        assert!(canaries.unwrap().find(step).is_some());
     }
 
     #[test]
