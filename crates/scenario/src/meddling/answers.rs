@@ -92,7 +92,12 @@ fn change_field(parent: &mut Value, name: &str) {
             Value::String(text.chars().rev().collect())
         }
         Value::Bool(truth) => Value::Bool(!truth),
-        Value::Number(number) => (number.as_f64().unwrap_or(0.0) + 1.0).into(),
+        // A whole number stays one: what tells 5.0 from 5 has not noticed that it should be 6.
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(n), _) => n.checked_add(1).unwrap_or(0).into(),
+            (None, Some(n)) => (n + 1).into(),
+            (None, None) => (number.as_f64().unwrap_or(0.0) + 1.0).into(),
+        },
         _ => Value::String("something".to_owned()),
     };
 }
@@ -134,6 +139,22 @@ mod tests {
         assert_eq!(changes(&other)[0], Change::Accepted);
         for change in [Change::Refused, Change::BodyEmptied, Change::BodyHalved, Change::Undone] {
             assert_eq!(changed(&change, &other), None, "{change}");
+        }
+    }
+
+    #[test]
+    fn a_number_stays_of_its_kind() {
+        for (right, wrong) in [
+            ("5", "6"),
+            ("-1", "0"),
+            ("18446744073709551615", "0"),
+            ("9007199254740993", "9007199254740994"),
+            ("0.5", "1.5"),
+        ] {
+            let right = response(200, &format!(r#"{{"n":{right}}}"#));
+            let change = Change::FieldChanged { field: "/n".to_owned() };
+            let body = String::from_utf8(changed(&change, &right).unwrap().body).unwrap();
+            assert_eq!(body, format!(r#"{{"n":{wrong}}}"#));
         }
     }
 

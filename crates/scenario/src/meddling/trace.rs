@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use base::Digest;
 use regex::Regex;
 
-use super::{Change, Log, Sabotage, Spot, answers};
+use super::{Change, Log, SHOWN_BYTES_MAX, Sabotage, Spot};
 use crate::Trajectory;
 
 /// A play with everything that passed in it.
@@ -36,16 +37,15 @@ pub struct Steadiness {
 impl Observation {
     pub(crate) fn new(trajectory: Trajectory, log: Log, left: BTreeMap<String, Vec<u8>>) -> Self {
         let calls = log.calls.iter().map(|call| {
-            let body = String::from_utf8_lossy(&call.body);
             let (service, operation) = (&call.service, &call.operation);
-            timeless(&format!("{service} {operation} {} {} {body}", call.method, call.target))
+            let target = timeless(&call.target);
+            format!("{service} {operation} {} {target} {}", call.method, call.body)
         });
-        let answers = log.answers.iter().map(|answer| {
-            let body = String::from_utf8_lossy(&answer.response.body);
-            timeless(&format!("{} {} {body}", answer.spot, answer.response.status))
-        });
-        let text = |content: &[u8]| timeless(&String::from_utf8_lossy(content));
-        let files = left.iter().map(|(path, content)| (timeless(path), text(content))).collect();
+        let answers = log
+            .answers
+            .iter()
+            .map(|answer| format!("{} {} {}", answer.spot, answer.status, answer.body));
+        let files = left.iter().map(|(path, content)| (timeless(path), shown(content))).collect();
         let (calls, answers) = (calls.collect(), answers.collect());
         Self { trajectory, log, calls, answers, files }
     }
@@ -87,7 +87,7 @@ impl Observation {
             found.extend(changes.map(|change| Sabotage { spot: spot.clone(), change }));
         }
         for answer in &self.log.answers {
-            let changes = answers::changes(&answer.response).into_iter();
+            let changes = answer.changes.iter().cloned();
             found.extend(changes.map(|change| Sabotage { spot: answer.spot.clone(), change }));
         }
         found
@@ -99,6 +99,14 @@ impl Steadiness {
     pub fn is_none(self) -> bool {
         !(self.calls || self.answers || self.files)
     }
+}
+
+/// A body or file as it is compared.
+pub(super) fn shown(content: &[u8]) -> String {
+    if content.len() > SHOWN_BYTES_MAX {
+        return format!("{} bytes, {}", content.len(), Digest::of(content));
+    }
+    timeless(&String::from_utf8_lossy(content))
 }
 
 /// A text without its times: dates with hours, also as they stand in URLs, and seconds or milliseconds
@@ -116,6 +124,14 @@ fn timeless(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_large_is_known_by_its_digest() {
+        let large = |last: &str| shown(("x".repeat(SHOWN_BYTES_MAX) + last).as_bytes());
+        assert!(large("a").len() < 200);
+        assert_ne!(large("a"), large("b"));
+        assert_eq!(shown(b"at 2026-01-05T09:00:00Z"), "at <time>");
+    }
 
     #[test]
     fn times_are_not_compared_and_everything_else_is() {
