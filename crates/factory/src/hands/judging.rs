@@ -105,9 +105,22 @@ impl Hands {
         let asked = entries.iter().filter_map(|entry| {
             serde_json::from_value::<JudgeAsked>(entry.record.event.body.clone()).ok()
         });
-        let asked = asked.filter(|asked| asked.model == model);
-        let answered = asked.map(|asked| (asked.request, (asked.reply, asked.action == *job.id)));
-        Ok(Kept { answered: answered.collect(), spend: Spend::default() })
+        let mut kept = Kept { answered: BTreeMap::new(), spend: Spend::default() };
+        for asked in asked {
+            // Before a crash, this action had paid for it already, whether or not it is asked again.
+            if asked.action == *job.id {
+                kept.spend += asked.spend;
+            }
+            if asked.model == model {
+                kept.answered.insert(asked.request, asked.reply);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// What judges have cost this action so far, by the ledger.
+    pub(super) fn judged(&self, job: &Job<'_>) -> Result<Spend, HandError> {
+        Ok(self.kept(job, "")?.spend)
     }
 }
 
@@ -127,8 +140,9 @@ impl Judge for Refused {
 
 /// What was answered before, and what answers have cost this action.
 struct Kept {
-    /// Request -> its reply, and whether this very action had asked: what another has asked is charged.
-    answered: BTreeMap<Digest, (Digest, bool)>,
+    /// Request -> its reply.
+    answered: BTreeMap<Digest, Digest>,
+    /// Of this action: what another asked is charged already.
     spend: Spend,
 }
 
@@ -159,14 +173,9 @@ impl LedgerReader {
         let told = |error: ledger::LedgerError| base::chain(&error);
         let asked = self.recorder.keep(request).map_err(told)?;
         let mut kept = lock(&self.kept);
-        if let Some((reply, ours)) = kept.answered.get(&asked).copied() {
-            let bytes = self.recorder.ledger.body(&reply).map_err(told)?;
-            let reply: Reply =
-                serde_json::from_slice(&bytes).map_err(|error| base::chain(&error))?;
-            if ours {
-                kept.spend += reply.spend;
-            }
-            return Ok(reply);
+        if let Some(reply) = kept.answered.get(&asked) {
+            let bytes = self.recorder.ledger.body(reply).map_err(told)?;
+            return serde_json::from_slice(&bytes).map_err(|error| base::chain(&error));
         }
         let mut spent = self.spent_before;
         spent += kept.spend;
@@ -195,8 +204,7 @@ impl LedgerReader {
             spend: reply.spend,
         };
         self.observe(JUDGE_ASKED, json!(body), vec![asked, answer])?;
-        // Asked again within this action, it is paid already.
-        kept.answered.insert(asked, (answer, false));
+        kept.answered.insert(asked, answer);
         Ok(reply)
     }
 

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use base::Digest;
 use engine::{Outcome, Status};
 use policy::{Disclosure, DisclosureMeter, LevelDecision, decide_level};
-use proof::{CaseFacts, GateProgress, ProgressEvent, Proof, ProofError, ProveInput, ProveSettings};
+use proof::{
+    CaseFacts, Gate, GateProgress, ProgressEvent, Proof, ProofError, ProveInput, ProveSettings,
+    Verdict,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -50,7 +53,10 @@ impl Hands {
         let tree = job.tree()?;
         if let Some(proof) = self.disproof(tree.as_str())? {
             self.say(job, "this very build was found wanting before");
-            return self.found_wanting(job, &proof);
+            let mut done = self.found_wanting(job, &proof)?;
+            // Killed after its proof was kept, this action has something to pay for.
+            done.spend = self.judged(job)?;
+            return Ok(done);
         }
         let before = self.fresh_dir()?;
         if let Some(base) = &self.opening.base {
@@ -159,7 +165,7 @@ impl Hands {
         let failed = proof.failed();
         let note = failed.map_or_else(
             || "the proof is not complete".to_owned(),
-            |verdict| format!("gate {}: {}", verdict.gate, verdict.summary),
+            |verdict| format!("gate {}: {}", verdict.gate, told(verdict)),
         );
         let entries = self.recorder.ledger.run(&self.recorder.run)?;
         let before = |told: &Disclosed| told.action != *job.id;
@@ -198,6 +204,12 @@ impl Hands {
         done.context.insert("factory.feedback".to_owned(), as_json(json!(proof.feedback())));
         Ok(done)
     }
+}
+
+/// What was wrong, as a later stage may read it: the summary of the first gate may name a scenario.
+fn told(verdict: &Verdict) -> &str {
+    let own = verdict.feedback.first().filter(|_| verdict.gate == Gate::Integrity);
+    own.unwrap_or(&verdict.summary)
 }
 
 /// The terms that bind, in words.
