@@ -8,7 +8,8 @@
 use base::RequirementId;
 use intent::Scenario;
 use scenario::{
-    Call, Observation, Played, Player, ServiceStrength, Steadiness, TriedFault, side_by_side,
+    Call, Observation, Played, Player, ServiceStrength, Steadiness, Trajectory, TriedFault,
+    side_by_side,
 };
 
 use crate::prove::{Advance, ProofError};
@@ -20,6 +21,8 @@ const PROBES_MAX: usize = 12;
 pub(crate) struct Known {
     observations: Vec<Observation>,
     steady: Vec<Steadiness>,
+    /// Plays that failed, though those before satisfied.
+    failed: Vec<Trajectory>,
     /// And under faults that no scenario plays.
     probes: Vec<Probe>,
 }
@@ -35,6 +38,9 @@ struct Probe {
 
 impl Known {
     /// Plays every scenario twice: what the build itself does not do twice tells nothing of a copy.
+    ///
+    /// # Errors
+    /// When a play is undecided: left out, it would make the build look as strong as the rest.
     pub(crate) fn of(
         player: &Player<'_>,
         scenarios: &[Scenario],
@@ -47,8 +53,24 @@ impl Known {
         if player.cancel.is_pulled() {
             return Err(ProofError::Cancelled);
         }
+        let mut failed = Vec::new();
+        for Observation { trajectory, .. } in first.iter().chain(&again) {
+            match &trajectory.played {
+                Played::Satisfied => {}
+                Played::Failed(_) | Played::Uncovered { .. } => failed.push(trajectory.clone()),
+                Played::Undecided { reason } => {
+                    let (scenario, reason) = (trajectory.scenario.to_string(), reason.clone());
+                    return Err(ProofError::Undecided { scenario, reason });
+                }
+            }
+        }
         let steady = first.iter().zip(&again).map(|(one, two)| one.steadiness(two)).collect();
-        Ok(Self { observations: first, steady, probes: Vec::new() })
+        Ok(Self { observations: first, steady, failed, probes: Vec::new() })
+    }
+
+    /// What failed here after all scenarios were satisfied.
+    pub(crate) fn failed(&self) -> &[Trajectory] {
+        &self.failed
     }
 
     /// What would go unnoticed in the build. From then on copies are compared under its faults too.

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use base::{RequirementId, ScenarioId};
+use intent::Scenario;
 use sandbox::Exit;
 use scenario::{
-    Call, Mutant, Observation, PlaySettings, Played, Player, ServiceStrength, Strength, World,
-    mutants, play, side_by_side, variants,
+    Call, Mutant, Observation, PlaySettings, Played, Player, ServiceStrength, Strength, Trajectory,
+    World, mutants, play, side_by_side, variants,
 };
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +108,10 @@ pub(crate) fn gate(
     let input = bench.input;
     let degenerates = scenario::strength(input.intent, input.scenarios, input.packs);
     let mut saboteur = Saboteur::new(bench, slowest_ms)?;
+    let failed = saboteur.known.as_ref().map_or(&[][..], Known::failed);
+    if !failed.is_empty() {
+        return Ok(unsteady(degenerates, failed));
+    }
     let mutants = mutants(
         &targets(bench),
         input.settings.seeds.first().copied().unwrap_or(0),
@@ -183,6 +188,16 @@ fn judge(degenerates: Strength, mutants: Vec<TriedMutant>, service: ServiceStren
     }
 }
 
+/// What a build comes to that failed when it was played once more: any failure does, in whatever gate.
+fn unsteady(degenerates: Strength, failed: &[Trajectory]) -> Finding {
+    let mut found = judge(degenerates, Vec::new(), ServiceStrength::default());
+    found.passed = false;
+    let n = failed.len();
+    found.summary = format!("{n} more plays of the build itself failed: it satisfies now and then");
+    found.disclosures = scenario::disclosures(failed);
+    found
+}
+
 /// Whether so many tell that too few are caught.
 fn is_weak(caught: usize, harmful: usize) -> bool {
     let enough = harmful >= policy::SABOTAGED_MIN as usize;
@@ -215,7 +230,9 @@ impl<'a> Saboteur<'a> {
         let mut saboteur = Self { bench, play, seed, known: None };
         let input = bench.input;
         if input.intent.interface.service.is_some() {
-            let player = saboteur.player(bench.built());
+            // With the patience of the scenarios' gate: this is the build itself.
+            let settings = &input.settings.play;
+            let player = Player { settings, ..saboteur.player(bench.built()) };
             saboteur.known = Some(Known::of(&player, input.scenarios, seed)?);
         }
         Ok(saboteur)
@@ -328,8 +345,7 @@ impl<'a> Saboteur<'a> {
                 Played::Failed(_) | Played::Uncovered { .. } => {
                     return Ok(Fate::CaughtByScenario { scenario: scenario.id.clone() });
                 }
-                // It broke what it was tried in, as the build itself did not.
-                Played::Undecided { reason } => return self.undecided(reason),
+                Played::Undecided { reason } => return self.undecided(scenario, reason),
             }
         }
         if let Some(check) = self.failed_example(&player)? {
@@ -384,88 +400,22 @@ impl<'a> Saboteur<'a> {
         Ok(Fate::Survived { call: call.clone(), requirements: call.requirements.clone() })
     }
 
-    fn undecided(&self, reason: String) -> Result<Fate, ProofError> {
+    /// A copy that broke what it was tried in, if the build itself does not do so: a machine on which
+    /// nothing can be played must not pass for a proof that catches all.
+    fn undecided(&self, scenario: &Scenario, reason: String) -> Result<Fate, ProofError> {
+        let own = self.player(self.bench.built()).trajectory(&scenario.unjudged(), self.seed);
         if self.bench.workshop.cancel.is_pulled() {
             return Err(ProofError::Cancelled);
         }
-        Ok(Fate::Undecided { reason })
+        match own.played {
+            Played::Undecided { reason } => {
+                Err(ProofError::Undecided { scenario: scenario.id.to_string(), reason })
+            }
+            _ => Ok(Fate::Undecided { reason }),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use scenario::Judged;
-
-    use super::*;
-
-    fn degenerates(caught: bool) -> Strength {
-        let by = || "f:1".parse().unwrap();
-        let judged = Judged {
-            name: "silent".to_owned(),
-            description: "prints nothing".to_owned(),
-            caught_by: caught.then(by),
-            should_have_caught: if caught { Vec::new() } else { vec![by()] },
-            advice: String::new(),
-        };
-        Strength { programs: vec![judged], weaknesses: Vec::new() }
-    }
-
-    /// As many tried copies of each fate: caught, survived, equivalent, not built.
-    fn tried(counts: [usize; 4]) -> Vec<TriedMutant> {
-        let call = Call {
-            scenario: None,
-            requirements: Vec::new(),
-            words: vec!["t".to_owned()],
-            stdin: String::new(),
-            files: Vec::new(),
-            env: Vec::new(),
-        };
-        let fates = [
-            Fate::CaughtByScenario { scenario: "f:1".parse().unwrap() },
-            Fate::Survived { call, requirements: Vec::new() },
-            Fate::Equivalent,
-            Fate::NotBuilt,
-        ];
-        let mutant = Mutant {
-            file: "a.py".to_owned(),
-            line: 1,
-            what: "deleted a line".to_owned(),
-            before: "x".to_owned(),
-            after: String::new(),
-            content: String::new(),
-        };
-        let copies = |(fate, count): (&Fate, usize)| {
-            vec![TriedMutant { mutant: mutant.clone(), fate: fate.clone() }; count]
-        };
-        fates.iter().zip(counts).flat_map(copies).collect()
-    }
-
-    #[test]
-    fn half_of_what_harms_must_be_caught_and_what_does_no_harm_is_not_counted() {
-        let passes =
-            |counts| judge(degenerates(true), tried(counts), ServiceStrength::default()).passed;
-        assert!(passes([5, 5, 0, 0]));
-        assert!(!passes([4, 5, 0, 0]));
-        assert!(passes([4, 4, 90, 90]));
-        assert!(passes([0, 0, 16, 0]), "nothing harmful was tried, and the level says so");
-        assert!(passes([0, 2, 0, 0]), "two tell too little to hold a build");
-        assert!(!passes([0, 3, 0, 0]));
-    }
-
-    #[test]
-    fn a_degenerate_survivor_holds_the_build() {
-        let found = judge(degenerates(false), tried([9, 0, 0, 0]), ServiceStrength::default());
-        assert!(!found.passed);
-        assert!(found.summary.contains("`silent` would pass"), "{}", found.summary);
-    }
-
-    #[test]
-    fn evidence_of_before_services_were_tried_is_still_read() {
-        let stored = r#"{"degenerates":{"programs":[],"weaknesses":[]},"mutants":[],"caught":4,
-            "survived":1,"equivalent":0,"not_built":0}"#;
-        let read: StrengthEvidence = serde_json::from_str(stored).unwrap();
-        assert!(read.service.is_empty());
-        assert_eq!(read.weaker(), (4, 5));
-        assert!(!serde_json::to_string(&read).unwrap().contains("service"));
-    }
-}
+#[path = "strength_tests.rs"]
+mod tests;
