@@ -123,7 +123,7 @@ pub fn issue(dir: &Path) -> Result<usize, IntentError> {
 }
 
 /// So many bytes that nobody can foresee.
-fn chance(bytes: usize) -> std::io::Result<Vec<u8>> {
+pub(crate) fn chance(bytes: usize) -> std::io::Result<Vec<u8>> {
     let mut drawn = vec![0; bytes];
     fs::File::open("/dev/urandom")?.read_exact(&mut drawn)?;
     Ok(drawn)

@@ -464,7 +464,9 @@ fn choice(backend: BackendChoice) -> Choice {
 
 /// A seed that nobody foresees, for what is called `what`.
 pub(crate) fn draw_seed(what: &str) -> u64 {
-    let drawn = Digest::of(format!("{what} {} {}", now().0, std::process::id()));
+    // Where the system draws nothing, time and process are what is left to tell two runs apart.
+    let chance = crate::canaries::chance(32).unwrap_or_default();
+    let drawn = Digest::of(format!("{what} {} {} {chance:?}", now().0, std::process::id()));
     let drawn = u64::from_le_bytes(drawn.as_bytes()[..8].try_into().expect("it has 32 bytes"));
     drawn & ((1 << SEED_BITS) - 1)
 }

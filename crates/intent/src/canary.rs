@@ -79,7 +79,9 @@ impl Canaries {
         };
         for scenario in scenarios {
             if let Some(canary) = &scenario.canary {
-                add(canary.clone(), scenario, CanaryKind::Issued);
+                // The digits tell it, with whatever somebody writes before them.
+                let digits = canary.strip_prefix(PREFIX).unwrap_or(canary);
+                add(digits.to_owned(), scenario, CanaryKind::Issued);
             }
         }
         let worded = scenarios.iter().flat_map(|scenario| {
@@ -93,19 +95,28 @@ impl Canaries {
         for (index, (scenario, text, is_step)) in worded.into_iter().enumerate() {
             // Nobody writes steps by accident, whatever words they are made of.
             if !seen.texts.contains(&index) && (is_step || seen.unseen(&text) >= UNSEEN_WORDS_MIN) {
-                add(text, scenario, CanaryKind::Wording);
+                add(flat(&text), scenario, CanaryKind::Wording);
             }
         }
         let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(&texts);
         Ok(Self { needles, automaton: automaton.map_err(|_| TooManyCanaries)? })
     }
 
-    /// The first scenario that `text` gives away.
+    /// The first scenario that `text` gives away, as it stands or with its lines put together.
     pub fn find(&self, text: &str) -> Option<Sighting> {
-        let found = self.automaton.find(text)?;
+        let found = self.automaton.find(text).or_else(|| self.automaton.find(&unwrapped(text)))?;
         let (scenario, kind) = &self.needles[found.pattern().as_usize()];
         Some(Sighting { scenario: scenario.clone(), kind: *kind })
     }
+}
+
+/// The text as one line, without what begins and ends the lines of comments and of texts in programs.
+fn unwrapped(text: &str) -> String {
+    const AROUND: [char; 11] = ['#', '/', '*', '-', '>', '+', '\\', '"', '\'', '`', ';'];
+    let lines = text
+        .lines()
+        .map(|line| line.trim().trim_matches(|c: char| AROUND.contains(&c) || c.is_whitespace()));
+    flat(&lines.collect::<Vec<_>>().join(" "))
 }
 
 /// The scenarios hold more text than can be searched for at once.
@@ -320,6 +331,20 @@ Feature: Doors
         let both = ["01", "02", "02"].map(|pair| Some(format!("dark-{}", pair.repeat(12))));
         assert_eq!(canaries, both, "the rows of an outline share one");
         assert_eq!(issued(&text), (text.clone(), 0), "what has one gets none");
+    }
+
+    #[test]
+    fn digits_alone_and_wrapped_lines_give_a_scenario_away() {
+        let (text, _) = issued(FEATURE);
+        let canaries = Canaries::of(&scenarios(&text), []).unwrap();
+        let kind = |text: &str| canaries.find(text).map(|found| found.kind);
+        assert_eq!(kind(&format!("x = '{}'", "02".repeat(12))), Some(CanaryKind::Issued));
+        let comment = "# every door of this house\n    # stays shut after nine at night\n";
+        assert_eq!(kind(comment), Some(CanaryKind::Wording));
+        let split =
+            "print(\"every door of this house \"\n      \"stays shut after nine at night\")";
+        assert_eq!(kind(split), Some(CanaryKind::Wording));
+        assert_eq!(kind("every door of this\nother house stays shut after nine at night"), None);
     }
 
     #[test]
