@@ -27,12 +27,11 @@ pub(crate) struct Known {
     probes: Vec<Probe>,
 }
 
-/// A scenario with a fault besides its own, and what the build does then.
+/// A scenario with a fault besides its own, and what the build does then every time.
 struct Probe {
     /// Its index.
     scenario: usize,
     fault: TriedFault,
-    right: Observation,
     steady: Steadiness,
 }
 
@@ -93,7 +92,7 @@ impl Known {
             let play = || player.observed_under(&fault, &scenarios[scenario], seed);
             let (right, again) = (play()?, play()?);
             let steady = right.steadiness(&again);
-            Some(Probe { scenario, fault, right, steady })
+            Some(Probe { scenario, fault, steady })
         };
         let probes = side_by_side(tried.len(), player.settings.threads, &job, &mut |_| ());
         self.probes = probes.into_iter().flatten().collect();
@@ -113,14 +112,13 @@ impl Known {
             let requirements = scenarios.iter().flat_map(|one| one.requirements.clone()).collect();
             return Some(Difference { scenario: None, requirements, what: "nothing to compare" });
         }
-        let pairs = self.observations.iter().zip(&self.steady).zip(plays.iter().zip(scenarios));
-        for ((right, steady), (copy, scenario)) in pairs {
-            if right.difference(copy, *steady).is_none() {
+        for (steady, (copy, scenario)) in self.steady.iter().zip(plays.iter().zip(scenarios)) {
+            if copy.difference(steady).is_none() {
                 continue;
             }
             let again = player.observed(scenario, seed);
             let what = match again.trajectory.played {
-                Played::Satisfied => right.difference(&again, *steady),
+                Played::Satisfied => again.difference(steady),
                 // It was satisfied a moment ago.
                 Played::Failed(_) | Played::Uncovered { .. } => {
                     Some("what it does from one play to the next")
@@ -152,7 +150,7 @@ impl Probe {
         let look = || {
             let copy = player.observed_under(&self.fault, scenario, seed)?;
             let decided = !matches!(copy.trajectory.played, Played::Undecided { .. });
-            self.right.difference(&copy, self.steady).filter(|_| decided)
+            copy.difference(&self.steady).filter(|_| decided)
         };
         let what = look().and_then(|_| look())?;
         let requirements = scenario.requirements.clone();

@@ -231,6 +231,6 @@ fn builds_are_told_apart_by_what_they_ask_answer_and_keep_and_not_by_the_time() 
         assert!(BOT.contains(from), "{from}");
         let other = bench.observed(&BOT.replace(from, to), scenario);
         assert!(other.trajectory.played.is_satisfied(), "{:?}", other.trajectory);
-        assert_eq!(right.difference(&other, steady), difference, "{to}");
+        assert_eq!(other.difference(&steady), difference, "{to}");
     }
 }

@@ -71,7 +71,7 @@ fn factory_pipeline() -> &'static str {
 #[test]
 fn the_access_bots_right_build_is_proved_and_ships_with_a_persons_yes() {
     let world = World::example("access-bot");
-    let build = ["run", "intents/access-bot", "--build", "builds/right-node", "--seed", "1"];
+    let build = ["run", "intents/access-bot", "--build", "builds/right-python", "--seed", "1"];
     let told = world.exits(&build, 1);
     assert!(told.contains("gate strength passes") && told.contains("waits for a person"), "{told}");
     world.ok(&["answer", "access-bot-1", "approve", "--key", "ada"]);

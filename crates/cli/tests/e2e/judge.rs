@@ -91,16 +91,21 @@ fn a_judge_that_cannot_be_believed_decides_nothing_and_another_can() {
 }
 
 #[test]
-fn without_a_judge_nothing_is_decided_and_factory_toml_can_name_one() {
+fn without_a_fit_judge_nothing_is_begun_and_factory_toml_can_name_one() {
     let world = world(JUDGE);
-    let told = world.exits(&RUN, 3);
-    assert!(told.contains("there is no judge") && told.contains("factory.toml"), "{told}");
-    assert_eq!(world.shipped(), 0);
+    assert!(world.ok(&["check", "intents/double"]).contains("warning[no-judge]"));
+    let told = world.exits(&RUN, 2);
+    assert!(told.contains("double.feature:22:5: no model is named to judge this"), "{told}");
+    world.write("relative.toml", &JUDGE.replace("family = \"other\"\n", ""));
+    let told = world.exits(&run_with("scripted:relative.toml"), 2);
+    assert!(told.contains("of the family `scripted`, and so is the builder"), "{told}");
+    assert_eq!(world.ok(&["--json", "runs"]).trim(), "");
     let config = std::fs::read_to_string(world.path("factory.toml")).unwrap();
     let named = config.replace("[model]\n", "[model]\njudge = \"scripted:judge.toml\"\n");
     assert_ne!(named, config);
     world.write("factory.toml", &named);
-    world.ok(&["resume", "double-1"]);
+    assert!(!world.ok(&["check", "intents/double"]).contains("no-judge"));
+    world.ok(&RUN);
     assert_eq!(world.shipped(), 1);
 }
 
