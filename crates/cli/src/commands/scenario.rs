@@ -20,76 +20,14 @@ use crate::stop;
 #[derive(clap::Subcommand)]
 pub(crate) enum Sub {
     /// Play an intent's scenarios on a directory that holds the product
-    Run {
-        /// The intent (its directory or its intent.md), or one of its scenario files
-        intent: PathBuf,
-        /// The product, built
-        product: PathBuf,
-        /// Seeds for each scenario, from 0
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-        seeds: u64,
-        /// Play with this seed alone
-        #[arg(long, conflicts_with = "seeds")]
-        seed: Option<u64>,
-        /// Only scenarios whose id (FILE:LINE) or title holds this text
-        #[arg(long)]
-        only: Option<String>,
-        /// Print each step, and each call between the service and its twins, as they happen
-        #[arg(long)]
-        watch: bool,
-        /// Play until it is decided whether satisfaction reaches what the intent wants, with an error
-        /// of 5% at the most; at most 64 seeds
-        #[arg(long, conflicts_with_all = ["seeds", "seed", "watch"])]
-        decide: bool,
-        /// Make what the service answers and does wrong, one thing at a time, and tell what no scenario
-        /// notices and which faults none plays
-        #[arg(long, conflicts_with_all = ["seeds", "watch", "decide"])]
-        strength: bool,
-        /// Print how many plays an hour that was, and whose CPU time it took
-        #[arg(long)]
-        time: bool,
-        /// Plays at once [default: one for each core]
-        #[arg(long)]
-        threads: Option<usize>,
-        /// Who judges what the scenarios leave to a judge [default: factory.toml's]
-        #[arg(long, value_name = "MODEL")]
-        judge: Option<String>,
-    },
+    Run(Wanted),
     /// List the steps that scenarios may use
     Steps,
 }
 
 pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
     match sub {
-        Sub::Run {
-            intent,
-            product,
-            seeds,
-            seed,
-            only,
-            watch,
-            decide,
-            strength,
-            time,
-            threads,
-            judge,
-        } => {
-            let seeds = if strength { 1 } else { seeds };
-            let seeds = seed.map_or_else(|| (0..seeds).collect(), |seed| vec![seed]);
-            let wanted = Wanted {
-                intent,
-                product,
-                seeds,
-                only,
-                watch,
-                decide,
-                strength,
-                time,
-                threads,
-                judge,
-            };
-            play(globals, &wanted)
-        }
+        Sub::Run(wanted) => play(globals, &wanted),
         Sub::Steps => {
             for form in intent::step_forms() {
                 if globals.json {
@@ -108,17 +46,48 @@ pub(crate) fn run(globals: &Globals, sub: Sub) -> Result<Answer, Failure> {
     }
 }
 
-struct Wanted {
+#[derive(clap::Args)]
+pub(crate) struct Wanted {
+    /// The intent (its directory or its intent.md), or one of its scenario files
     intent: PathBuf,
+    /// The product, built
     product: PathBuf,
-    seeds: Vec<u64>,
+    /// Seeds for each scenario, from 0
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    seeds: u64,
+    /// Play with this seed alone
+    #[arg(long, conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// Only scenarios whose id (FILE:LINE) or title holds this text
+    #[arg(long)]
     only: Option<String>,
+    /// Print each step, and each call between the service and its twins, as they happen
+    #[arg(long)]
     watch: bool,
+    /// Play until it is decided whether satisfaction reaches what the intent wants, with an error
+    /// of 5% at the most; at most 64 seeds
+    #[arg(long, conflicts_with_all = ["seeds", "seed", "watch"])]
     decide: bool,
+    /// Make what the service answers and does wrong, one thing at a time, and tell what no scenario
+    /// notices and which faults none plays
+    #[arg(long, conflicts_with_all = ["seeds", "watch", "decide"])]
     strength: bool,
+    /// Print how many plays an hour that was, and whose CPU time it took
+    #[arg(long)]
     time: bool,
+    /// Plays at once [default: one for each core]
+    #[arg(long)]
     threads: Option<usize>,
+    /// Who judges what the scenarios leave to a judge [default: factory.toml's]
+    #[arg(long, value_name = "MODEL")]
     judge: Option<String>,
+}
+
+impl Wanted {
+    fn seeds(&self) -> Vec<u64> {
+        let seeds = if self.strength { 1 } else { self.seeds };
+        self.seed.map_or_else(|| (0..seeds).collect(), |seed| vec![seed])
+    }
 }
 
 fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
@@ -210,10 +179,10 @@ fn played(
     scenarios: &[Scenario],
     reach: f64,
 ) -> Plays {
+    let seeds = wanted.seeds();
     let (mut decided, mut strength) = (None, None);
     let trajectories = if wanted.watch {
-        let pairs =
-            scenarios.iter().flat_map(|one| wanted.seeds.iter().map(move |seed| (one, *seed)));
+        let pairs = scenarios.iter().flat_map(|one| seeds.iter().map(move |seed| (one, *seed)));
         pairs
             .map(|(scenario, seed)| {
                 if json {
@@ -231,13 +200,13 @@ fn played(
         decided = Some((decision, test));
         trajectories
     } else if wanted.strength {
-        let seed = wanted.seeds[0];
+        let seed = seeds[0];
         let observe = |index: usize| player.observed(&scenarios[index], seed);
         let seen = side_by_side(scenarios.len(), player.settings.threads, &observe, &mut |_| {});
         strength = Some(player.service_strength(scenarios, seed, &seen, &mut |_, _| {}));
         seen.into_iter().map(|one| one.trajectory).collect()
     } else {
-        player.play_all(scenarios, &wanted.seeds, &mut |_| {})
+        player.play_all(scenarios, &seeds, &mut |_| {})
     };
     Plays { trajectories, decided, strength }
 }

@@ -46,6 +46,9 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
             );
         }
         println!("signed {} with {} files as {digest}", loaded.intent.id, loaded.files.len());
+        if factory::examine(&dir, &globals.start).is_ok_and(|examined| !examined.is_fit()) {
+            println!("it cannot be built yet: dark check {}", shown(&dir));
+        }
     }
     if trusted {
         return Ok(Answer::Fine);

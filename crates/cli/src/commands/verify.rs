@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use factory::Layout;
 use indicatif::ProgressBar;
 use ledger::{Ledger, VerifyError};
-use ship::{Trust, verify_shipped};
+use ship::{Git, Trust, verify_shipped};
 
 use super::{print_json, shown};
 use crate::Globals;
@@ -59,9 +59,18 @@ fn clone(globals: &Globals, dir: &Path, commit: &str, trust: &Trust) -> Result<A
             let mark = if check.holds { "holds" } else { "FAILS" };
             println!("    {mark}  {:<17} {}", check.name, check.detail);
         }
+        if has_changes(dir) {
+            println!("    note   the files here differ from this commit, which alone was verified");
+        }
         println!("{}", if shipped.holds() { "verified" } else { "NOT verified" });
     }
     Ok(if shipped.holds() { Answer::Fine } else { Answer::Wanting })
+}
+
+/// Whether a clone's files are not those of its commit. A bare repository has none.
+fn has_changes(dir: &Path) -> bool {
+    let status = Git::new(dir).line(&["status", "--porcelain", "--untracked-files=no"]);
+    status.is_ok_and(|changed| !changed.is_empty())
 }
 
 fn log(globals: &Globals, dir: &Path, trust: &Trust) -> Result<Answer, Failure> {

@@ -42,6 +42,10 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
     assert!(case.contains("R2") && !case.contains("6283"), "the case quotes a holdout:\n{case}");
     assert_eq!(world.json(&["--json", "lights"])["last"]["decision"]["level"], 5);
     assert_eq!(world.json(&["--json", "runs"])["stands"], "shipped");
+
+    assert!(!world.ok(&["verify", "clone"]).contains("differ"));
+    world.write("clone/double.sh", "echo 8\n");
+    assert!(world.ok(&["verify", "clone"]).contains("the files here differ from this commit"));
 }
 
 #[test]
