@@ -21,7 +21,7 @@ use starlark::values::{
 
 use super::blob::Blob;
 use super::rooted::Rooted;
-use super::{error, text};
+use super::{error, text, texts};
 
 /// How deep a script's value may nest when it is turned into JSON: what APIs send is far flatter.
 const DEPTH_MAX: usize = 64;
@@ -351,7 +351,7 @@ fn write(value: Value<'_>, out: &mut Vec<u8>, depth: usize) -> starlark::Result<
         return Err(error(format!("a value nests deeper than {DEPTH_MAX}")));
     }
     if let Some(doc) = Doc::of(value) {
-        return wrote(text::write(doc.json(), out));
+        return wrote(texts::write(&doc.node, out));
     }
     if let Some(rooted) = Rooted::of(value) {
         return wrote(rooted.write(out));

@@ -15,6 +15,7 @@ mod perform;
 mod request;
 mod rooted;
 mod text;
+mod texts;
 mod values;
 mod work;
 

@@ -15,10 +15,8 @@ use starlark::values::{
 };
 
 use super::doc::{Doc, Node, to_fields, to_json};
-use super::{error, text};
-
-/// The beginnings by their marks.
-type Roots = Vec<(String, String)>;
+use super::error;
+use super::texts::{self, Roots};
 
 /// A record with the beginnings that its links are to be given, and further fields. It is written straight
 /// into the answer, and never put together as a value.
@@ -56,63 +54,7 @@ impl Rooted {
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        let Some(fields) = self.record.json().as_object() else {
-            return self.value("", self.record.json(), out);
-        };
-        out.push(b'{');
-        let own = fields.iter().filter(|(name, _)| !self.more.contains_key(*name));
-        for (index, (name, value)) in own.chain(&self.more).enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            text::write_str(name, out)?;
-            out.push(b':');
-            self.value(name, value, out)?;
-        }
-        out.push(b'}');
-        Ok(())
-    }
-
-    fn value(&self, name: &str, value: &Json, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        match value {
-            Json::Object(fields) => {
-                out.push(b'{');
-                for (index, (name, value)) in fields.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    text::write_str(name, out)?;
-                    out.push(b':');
-                    self.value(name, value, out)?;
-                }
-                out.push(b'}');
-                Ok(())
-            }
-            Json::Array(list) => {
-                out.push(b'[');
-                for (index, one) in list.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    self.value(name, one, out)?;
-                }
-                out.push(b']');
-                Ok(())
-            }
-            Json::String(known) => match self.root(name, known) {
-                Some((root, rest)) => text::write_joined(root, rest, out),
-                None => text::write_str(known, out),
-            },
-            other => text::write(other, out),
-        }
-    }
-
-    /// The beginning that a link is to have, and what follows it.
-    fn root<'a>(&'a self, name: &str, text: &'a str) -> Option<(&'a str, &'a str)> {
-        if !name.ends_with("url") && name != "href" {
-            return None;
-        }
-        self.roots.iter().find_map(|(mark, root)| Some((root.as_str(), text.strip_prefix(mark)?)))
+        texts::write_rooted(&self.record, &self.roots, &self.more, out)
     }
 
     pub(super) fn to_json(&self) -> Json {

@@ -47,32 +47,24 @@ pub(super) fn write_str(text: &str, out: &mut Vec<u8>) -> serde_json::Result<()>
     if !is_plain(text) {
         return serde_json::to_writer(out, text);
     }
-    write_parts(&[text], out);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
     Ok(())
 }
 
-/// Appends the string that the parts make together.
-///
-/// # Errors
-/// See [`write`].
-pub(super) fn write_joined(first: &str, rest: &str, out: &mut Vec<u8>) -> serde_json::Result<()> {
-    if !is_plain(first) || !is_plain(rest) {
-        return serde_json::to_writer(out, &[first, rest].concat());
+/// Appends what stands between the quotes of a string.
+pub(super) fn write_inside(text: &str, out: &mut Vec<u8>) {
+    if is_plain(text) {
+        out.extend_from_slice(text.as_bytes());
+        return;
     }
-    write_parts(&[first, rest], out);
-    Ok(())
-}
-
-fn write_parts(parts: &[&str], out: &mut Vec<u8>) {
-    out.push(b'"');
-    for part in parts {
-        out.extend_from_slice(part.as_bytes());
-    }
-    out.push(b'"');
+    let quoted = Json::from(text).to_string();
+    out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
 }
 
 /// Whether nothing of it needs an escape. Looks at all of it, so that it looks at many bytes at a time.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     let escaped = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
     !text.bytes().fold(false, |found, byte| found | escaped(byte))
 }
@@ -90,11 +82,12 @@ mod tests {
         {
             let value =
                 json!({ text: [text, 1, -1.5, u64::MAX, 1e300, true, false, null, {}, []] });
-            let (mut out, mut joined) = (Vec::new(), Vec::new());
+            let (mut out, mut inside) = (Vec::new(), Vec::new());
             write(&value, &mut out).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
-            write_joined("x", text, &mut joined).unwrap();
-            assert_eq!(String::from_utf8(joined).unwrap(), json!(format!("x{text}")).to_string());
+            write_inside(text, &mut inside);
+            let inside = String::from_utf8(inside).unwrap();
+            assert_eq!(format!("\"{inside}\""), json!(text).to_string());
         }
     }
 }
