@@ -3,6 +3,7 @@
 // What `starlark_module` makes of `deliver` takes its arguments one by one; scripts name them.
 #![allow(clippy::too_many_arguments)]
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,9 @@ use crate::universe::address;
 
 /// How far ahead a timer may be set: a century, in milliseconds.
 const AHEAD_MS_MAX: i64 = 100 * 365 * 24 * 3600 * 1000;
+
+/// The largest buffer that a thread holds on to, in bytes.
+const BUFFER_BYTES_MAX: usize = 1 << 20;
 
 /// An answer with everything spelt out.
 #[derive(Debug, Clone, ProvidesStaticType, Allocative, StarlarkPagable, NoSerialize)]
@@ -88,12 +92,25 @@ impl Whole {
         } else if let Some(text) = body.unpack_str() {
             (Bytes::copy_from_slice(text.as_bytes()), Some("text/plain; charset=utf-8"))
         } else {
-            let mut out = Vec::with_capacity(512);
-            write_json(body, &mut out)?;
-            (out.into(), Some("application/json; charset=utf-8"))
+            (json_text(body)?, Some("application/json; charset=utf-8"))
         };
         Ok(Self { status, headers, body, content_type })
     }
+}
+
+/// JSON text, made in a buffer that a thread has for all of them: what the journal keeps is then as long as it must be.
+fn json_text(body: Value<'_>) -> starlark::Result<Bytes> {
+    thread_local! {
+        static BUFFER: Cell<Vec<u8>> = Cell::default();
+    }
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    let written = write_json(body, &mut buffer);
+    let text = Bytes::copy_from_slice(&buffer);
+    if buffer.capacity() <= BUFFER_BYTES_MAX {
+        BUFFER.set(buffer);
+    }
+    written.map(|()| text)
 }
 
 /// Headers as a dict: a list as value makes several of one name.

@@ -3,6 +3,7 @@
 //! A script is a pure function of what it is given: it has no files, no clock and no chance but those
 //! of its universe. It may loop, call and allocate within bounds.
 
+mod answers;
 mod blob;
 mod db;
 mod doc;

@@ -224,22 +224,52 @@ struct Inner {
     args: OnceLock<Arc<Json>>,
     actor: OnceLock<Node>,
     rate: OnceLock<RateLeft>,
-    rate_shown: OnceLock<Arc<Json>>,
 }
 
-/// What a call left of the rate that it falls under.
+/// What a call left of the rate that it falls under: `req.rate` in scripts.
+#[derive(Debug, Clone, ProvidesStaticType, Allocative, StarlarkPagable, NoSerialize)]
+#[allocative(skip)]
 pub(crate) struct RateLeft {
+    #[starlark_pagable(skip = "super::unpaged()")]
     pub(crate) name: String,
+    #[starlark_pagable(skip = "super::unpaged()")]
     pub(crate) left: Left,
 }
 
+starlark_simple_value!(RateLeft);
+
 impl RateLeft {
-    fn shown(&self) -> Json {
+    const FIELDS: [&str; 5] = ["name", "limit", "remaining", "reset", "used"];
+
+    fn number(&self, field: &str) -> Option<u64> {
         let Left { limit, remaining, reset, .. } = self.left;
-        json!({
-            "name": self.name, "limit": limit, "remaining": remaining,
-            "reset": reset.seconds(), "used": limit - remaining,
+        Some(match field {
+            "limit" => limit,
+            "remaining" => remaining,
+            "reset" => reset.seconds(),
+            "used" => limit - remaining,
+            _ => return None,
         })
+    }
+}
+
+impl fmt::Display for RateLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} left of {}", self.left.remaining, self.left.limit, self.name)
+    }
+}
+
+#[starlark_value(type = "rate")]
+impl<'v> StarlarkValue<'v> for RateLeft {
+    fn get_attr(&self, name: &str, heap: Heap<'v>) -> Option<Value<'v>> {
+        match name {
+            "name" => Some(heap.alloc(self.name.as_str())),
+            name => self.number(name).map(|number| heap.alloc(number)),
+        }
+    }
+
+    fn dir_attr(&self) -> Vec<String> {
+        Self::FIELDS.map(str::to_owned).to_vec()
     }
 }
 
@@ -247,8 +277,8 @@ starlark_simple_value!(Req);
 
 impl Req {
     pub(crate) fn new(incoming: Incoming, base: Arc<str>, operation: Option<Arc<Json>>) -> Self {
-        let (args, actor, rate, rate_shown) = Default::default();
-        let inner = Inner { incoming, base, operation, args, actor, rate, rate_shown };
+        let (args, actor, rate) = Default::default();
+        let inner = Inner { incoming, base, operation, args, actor, rate };
         Self { inner: Arc::new(inner) }
     }
 
@@ -316,12 +346,9 @@ impl<'v> StarlarkValue<'v> for Req {
             "raw" => heap.alloc(Blob::new(incoming.body.clone())),
             "args" => or_none(inner.args.get()),
             "actor" => inner.actor.get().map_or_else(Value::new_none, |actor| alloc(actor, heap)),
-            "rate" => or_none(
-                inner
-                    .rate
-                    .get()
-                    .map(|rate| inner.rate_shown.get_or_init(|| Arc::new(rate.shown()))),
-            ),
+            "rate" => {
+                inner.rate.get().map_or_else(Value::new_none, |rate| heap.alloc(rate.clone()))
+            }
             "operation" => or_none(inner.operation.as_ref()),
             "base" => heap.alloc(&*inner.base),
             "query_string" => heap.alloc(incoming.head.uri.query().unwrap_or_default()),
