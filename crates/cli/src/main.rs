@@ -13,6 +13,10 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::{Answer, Failure};
 
+/// Twins answer by many small allocations, from which the system's allocator takes a tenth of the time and more.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Turns a signed intent into shipped software, and proves it.
 #[derive(Parser)]
 #[command(name = "dark", version, max_term_width = 100, arg_required_else_help = true)]
