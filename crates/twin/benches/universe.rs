@@ -83,10 +83,26 @@ fn forks() {
 }
 
 fn requests(only: &str) {
-    let packs: Vec<Arc<Pack>> =
-        Pack::builtin_names().into_iter().map(|name| Pack::builtin(name).unwrap()).collect();
-    let mut universe = Universe::new(&packs, 1).unwrap();
-    for pack in &packs {
+    let named = Pack::builtin_names().into_iter();
+    asked("ours", only, &named.map(|name| Pack::builtin(name).unwrap()).collect::<Vec<_>>());
+    let named = Pack::builtin_names().into_iter();
+    asked("foreign", only, &named.map(|name| Arc::new(foreign(name))).collect::<Vec<_>>());
+}
+
+/// A pack of ours as one of somebody else's, whose scripts are watched.
+fn foreign(name: &str) -> Pack {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packs").join(name);
+    let files = std::fs::read_dir(dir).unwrap().map(|file| {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, std::fs::read_to_string(path).unwrap())
+    });
+    Pack::read(&files.collect()).unwrap()
+}
+
+fn asked(whose: &str, only: &str, packs: &[Arc<Pack>]) {
+    let mut universe = Universe::new(packs, 1).unwrap();
+    for pack in packs {
         universe.seed_service(pack.service(), Value::Object(Default::default())).unwrap();
     }
     universe.enforce_rates(false);
@@ -106,7 +122,7 @@ fn requests(only: &str) {
         let cost = median(1_000, || {
             black_box(ask(&mut universe, service, "GET", path, ""));
         });
-        println!("{service} GET {path} ({status}), engine alone: {cost:?}");
+        println!("{whose}: {service} GET {path} ({status}), engine alone: {cost:?}");
     }
 }
 

@@ -282,24 +282,32 @@ fn calls_that_come_too_fast_are_refused_until_the_window_is_over() {
     assert_eq!(statuses(&mut universe), 0);
 }
 
+/// A pack like echo, but foreign, with this in the place of what answers `GET /health`.
+fn echoing(body: &str) -> Universe {
+    let script = include_str!("../packs/echo/echo.star");
+    let script = script.replace("    return {\"up\": True}", body);
+    let files = [("pack.toml", include_str!("../packs/echo/pack.toml")), ("echo.star", &script)];
+    let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let pack = Pack::read(&files.into()).unwrap();
+    let mut universe = Universe::new(&[pack.into()], 1).unwrap();
+    universe.seed_service("echo", json!({})).unwrap();
+    universe
+}
+
+/// Such a script is stopped, told by these parts, and has changed nothing.
+fn stopped(body: &str, parts: &[&str]) {
+    let mut universe = echoing(body);
+    let before = universe.state_json("echo");
+    assert_eq!(ask(&mut universe, "GET /health", "", "").0, 500, "{body}");
+    let broken = universe.journal().last().unwrap().broken.clone().unwrap_or_default();
+    assert!(parts.iter().all(|part| broken.contains(part)), "{broken}");
+    assert_eq!(universe.state_json("echo"), before);
+    assert_eq!(ask(&mut universe, "POST /notes", "t-admin", NOTE).0, 201);
+}
+
 #[test]
 fn a_script_that_runs_away_is_stopped_and_the_universe_lives_on() {
-    let check = |body: &str, part: &str| {
-        let script = include_str!("../packs/echo/echo.star");
-        let script = script.replace("    return {\"up\": True}", body);
-        let files =
-            [("pack.toml", include_str!("../packs/echo/pack.toml")), ("echo.star", &script)];
-        let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
-        let pack = Pack::read(&files.into()).unwrap();
-        let mut universe = Universe::new(&[pack.into()], 1).unwrap();
-        universe.seed_service("echo", json!({})).unwrap();
-        let before = universe.state_json("echo");
-        assert_eq!(ask(&mut universe, "GET /health", "", "").0, 500, "{part}");
-        let broken = universe.journal().last().unwrap().broken.clone().unwrap_or_default();
-        assert!(broken.contains(part), "{broken}");
-        assert_eq!(universe.state_json("echo"), before);
-        assert_eq!(ask(&mut universe, "POST /notes", "t-admin", NOTE).0, 201);
-    };
+    let check = |body: &str, part: &str| stopped(body, &[part]);
     check(
         "    for i in range(1000000):\n        for j in range(1000000):\n            pass\n",
         "tick",
@@ -315,6 +323,32 @@ fn a_script_that_runs_away_is_stopped_and_the_universe_lives_on() {
         "bytes allocated",
     );
     check("    db.notes.put({\"id\": \"a\"})\n    return req.nothing\n", "nothing");
+}
+
+#[test]
+fn one_expression_that_would_allocate_without_end_is_stopped_where_it_stands() {
+    let check = |expression: &str| {
+        let body = format!(
+            "    big = \"a\" * (8 << 20)\n    items = [big] * 1000\n    return {expression}\n"
+        );
+        stopped(&body, &["bytes allocated", "echo.star:", expression]);
+    };
+    check("\"a\" * 2000000000");
+    check("2000000000 * [0]");
+    check("(0,) * 2000000000");
+    check("big * 1000 * 1000");
+    check("[big + big for _ in range(1000000)]");
+    check("\"%s\" % items");
+    check("\"%s %r\" % (1, items)");
+    // Without an operator, the heap is looked at once in a thousand turns.
+    let turns = "    small = \"a\" * (128 << 10)\n    return [small[1:] for _ in range(1000000)]\n";
+    stopped(turns, &["Heap memory limit"]);
+    // What is within the bounds is what it was.
+    let fine = "    return {\"a\": [1, 2] * 2 + 2 * [3], \"b\": \"%s-%d\" % (\"x\", 7) + \"y\" * -1, \"c\": 7 % 4 * 3 + 1, \"d\": 1.5 + 2}\n";
+    let mut universe = echoing(fine);
+    let (status, body) = ask(&mut universe, "GET /health", "", "");
+    let expected = json!({ "a": [1, 2, 1, 2, 3, 3], "b": "x-7", "c": 10, "d": 3.5 });
+    assert_eq!((status, body), (200, expected));
 }
 
 #[test]

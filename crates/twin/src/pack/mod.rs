@@ -382,5 +382,13 @@ mod tests {
         check("def health(req):\n    return 1\n", "a second function `health`");
         check("load(\"none.star\", \"x\")\n", "no script `none.star` to load from");
         check("load(\"more.star\", \"x\")\n", "in a circle");
+        check("def a():\n    return 1 + \"a\"\n", "more.star:2:12");
+        check("def a(x: str) -> int:\n    return x\n", "more.star:2:");
+        check(
+            "load(\"echo.star\", \"health\")\ndef a():\n    return health(1, 2)\n",
+            "more.star:3:",
+        );
+        check("def a(n):\n    n *= 2\n    return n\n", "more.star:2:5");
+        check("A = \"a\" * 2000000000\n", "more.star:1:5: error[bad-script]: more than");
     }
 }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod blob;
+mod bounded;
 mod db;
 mod doc;
 mod effects;
@@ -24,10 +25,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 use base::{Diagnostic, Place};
-use starlark::codemap::FileSpanRef;
+use starlark::codemap::{FileSpan, FileSpanRef};
 use starlark::environment::{FrozenModule, Globals, GlobalsBuilder, Module};
 use starlark::eval::{BeforeStmtFunc, BeforeStmtFuncDyn, Evaluator, ReturnFileLoader};
 use starlark::syntax::{AstModule, Dialect, DialectTypes};
+use starlark::typing::{AstModuleTypecheck, Interface};
 use starlark::values::OwnedFrozenValue;
 
 pub(crate) use perform::{Answer, Performance, call, open_socket, perform, sign, socket_received};
@@ -112,6 +114,7 @@ impl Program {
             left.insert(name.as_str(), parsed(name, text)?);
         }
         let mut modules: BTreeMap<String, FrozenModule> = BTreeMap::new();
+        let mut interfaces = HashMap::new();
         while !left.is_empty() {
             // Those whose loads are all there; in each turn at least one, or they load in a circle.
             let ready = left.iter().find_map(|(name, ast)| {
@@ -119,7 +122,9 @@ impl Program {
                 loads.iter().all(|load| modules.contains_key(load.module_id)).then_some(*name)
             });
             let Some(name) = ready else { return Err(unloadable(&left)) };
-            let ast = left.remove(name).expect("it was just found there");
+            let mut ast = left.remove(name).expect("it was just found there");
+            interfaces.insert(name.to_owned(), typed(name, &ast, &interfaces)?);
+            bounded::bind(&mut ast)?;
             let module = frozen(ast, &modules, trust).map_err(|cause| told(name, &cause))?;
             modules.insert(name.to_owned(), module);
         }
@@ -195,6 +200,7 @@ fn globals() -> &'static Globals {
     GLOBALS.get_or_init(|| {
         GlobalsBuilder::standard()
             .with(capped)
+            .with(bounded::natives)
             .with(db::natives)
             .with(effects::natives)
             .with(values::natives)
@@ -227,6 +233,16 @@ fn parsed(name: &str, text: &str) -> Result<AstModule, Diagnostic> {
     AstModule::parse(name, text.to_owned(), &dialect()).map_err(|cause| told(name, &cause))
 }
 
+/// Looks at the types of a script as it was written, and gives what it offers to others.
+fn typed(
+    name: &str,
+    ast: &AstModule,
+    loads: &HashMap<String, Interface>,
+) -> Result<Interface, Diagnostic> {
+    let (wrong, _, interface, _) = ast.clone().typecheck(globals(), loads);
+    wrong.first().map_or(Ok(interface), |cause| Err(told(name, cause)))
+}
+
 fn frozen(
     ast: AstModule,
     modules: &BTreeMap<String, FrozenModule>,
@@ -239,7 +255,6 @@ fn frozen(
             let mut eval = Evaluator::new(&module);
             bound(&mut eval, trust)?;
             eval.set_loader(&loader);
-            eval.enable_static_typechecking(trust == Trust::Foreign);
             eval.eval_module(ast, globals())?;
         }
         Ok(module.freeze()?)
@@ -264,24 +279,25 @@ fn unloadable(left: &BTreeMap<&str, AstModule>) -> Diagnostic {
 
 /// A Starlark error as a finding with its place.
 fn told(name: &str, cause: &starlark::Error) -> Diagnostic {
-    let place = cause.span().map(|span| {
-        let begin = span.resolve_span().begin;
-        let count = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
-        let file = span.filename().to_owned();
-        Place { file, line: count(begin.line), column: count(begin.column) }
-    });
+    let place = cause.span().map(place_of);
     let message = cause.without_diagnostic().to_string();
     Diagnostic::error("bad-script", message).at(place.unwrap_or_else(|| Place::line(name, 1)))
+}
+
+fn place_of(span: &FileSpan) -> Place {
+    let begin = span.resolve_span().begin;
+    let count = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+    let file = span.filename().to_owned();
+    Place { file, line: count(begin.line), column: count(begin.column) }
 }
 
 fn bound(eval: &mut Evaluator<'_, '_, '_>, trust: Trust) -> starlark::Result<()> {
     let wrong = |cause: anyhow::Error| error(cause.to_string());
     eval.set_max_callstack_size(CALLS_MAX).map_err(wrong)?;
     eval.set_max_tick_count(TICKS_MAX).map_err(wrong)?;
+    eval.set_max_heap_size(HEAP_BYTES_MAX).map_err(wrong)?;
     if trust == Trust::Foreign {
         eval.before_stmt_for_dap(BeforeStmtFunc::from_dyn(Box::new(HeapWatch)));
-    } else {
-        eval.set_max_heap_size(HEAP_BYTES_MAX).map_err(wrong)?;
     }
     Ok(())
 }
@@ -298,10 +314,14 @@ impl<'e> BeforeStmtFuncDyn<'e> for HeapWatch {
         eval: &mut Evaluator<'v, '_, 'e>,
     ) -> starlark::Result<()> {
         if eval.heap().peak_allocated_bytes() > HEAP_BYTES_MAX {
-            return Err(error(format!("more than {HEAP_BYTES_MAX} bytes allocated")));
+            return Err(too_much());
         }
         Ok(())
     }
+}
+
+fn too_much() -> starlark::Error {
+    error(format!("more than {HEAP_BYTES_MAX} bytes allocated"))
 }
 
 /// What a value of ours would be when Starlark read it back from a page of a heap: it writes none.
