@@ -2,6 +2,7 @@
 //! `cargo xtask conformance` writes docs/attractor-conformance.md.
 
 mod conformance;
+mod findings;
 mod tidy;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
         Some("tidy") => {
             let mut found = tidy::check(root());
             found.extend(conformance::verify(root()));
+            found.extend(findings::check(root()));
             tell("tidy", &found)
         }
         Some("conformance") => {

@@ -66,6 +66,12 @@ impl Failure {
         Self { kind: Kind::Wanting, message: listed.join("\n") }
     }
 
+    /// With one more line, which says what follows from it.
+    pub(crate) fn and_then(mut self, line: &str) -> Self {
+        self.message = format!("{}\n{line}", self.message);
+        self
+    }
+
     /// An error of the environment with all its causes.
     pub(crate) fn of(error: &dyn std::error::Error) -> Self {
         Self::environment(base::chain(error))

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use base::{Diagnostic, IntentId, RequirementId};
+use base::{Diagnostic, IntentId, LineId, Place, RequirementId};
 use intent::CheckMode;
 use policy::{Evidence, Level, LevelDecision, decide_level};
 use scenario::strength;
@@ -53,7 +53,9 @@ pub fn examine(path: &Path, start: &Path) -> Result<Examined, IntentError> {
     let own = factory.as_ref().map(|factory| twins::own(interface, factory.root()));
     let own = own.transpose()?.unwrap_or_default();
     let packs = crate::packs(interface, factory.as_ref().map(Layout::root))?;
-    diagnostics.extend(scenario::unknown_words(&loaded.scenarios, &packs));
+    diagnostics.extend(scenario::unknown_words(interface, &loaded.scenarios, &packs));
+    diagnostics.extend(scenario::slips(&loaded.scenarios));
+    diagnostics.extend(unknown_line(&dir, &loaded, factory.as_ref()));
     let strength = strength(&loaded.intent, &loaded.scenarios, &packs);
     diagnostics.extend(strength.diagnostics(&loaded.scenarios));
     diagnostics.extend(scenario::unplayed_faults(&loaded.intent, &loaded.scenarios));
@@ -99,6 +101,32 @@ fn no_judge(loaded: &Loaded, factory: Option<&Layout>) -> Option<Diagnostic> {
     let help = "set `judge` in [model] of factory.toml, or give --judge, to a model of another family than the \
                 builder's; until then its plays are undecided";
     Some(found.help(help).at(place.clone()))
+}
+
+/// A line that the factory does not have: no run of it can begin.
+fn unknown_line(dir: &Path, loaded: &Loaded, factory: Option<&Layout>) -> Option<Diagnostic> {
+    let layout = factory?;
+    let lines = config(layout)?.lines;
+    let line = &loaded.intent.line;
+    if lines.contains_key(line) {
+        return None;
+    }
+    let shown = layout.config().display().to_string();
+    let known: Vec<&str> = lines.keys().map(LineId::as_str).collect();
+    let help = match base::nearest(line.as_str(), known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("write `[lines.{line}]` there"),
+        None => format!("it has {}; or write `[lines.{line}]` there", known.join(", ")),
+    };
+    let found =
+        Diagnostic::error("unknown-line", format!("{shown} has no line `{line}`")).help(help);
+    let text = String::from_utf8_lossy(loaded.files.get("intent.md")?);
+    let names_it = |one: &str| {
+        one.trim_start().strip_prefix("line").is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    let at = text.lines().position(names_it).unwrap_or(0);
+    let file = dir.join("intent.md").display().to_string();
+    Some(found.at(Place::line(&file, u32::try_from(at + 1).unwrap_or(u32::MAX))))
 }
 
 /// How many requirements at least one scenario is tagged with.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::Diagnostic;
-use intent::Scenario;
+use intent::{Interface, Scenario};
 use sandbox::Finished;
 
 use crate::degenerate::kinds;
@@ -70,11 +70,16 @@ pub(crate) fn judged(scenarios: &[Scenario], packs: &Packs) -> Vec<Judged> {
 }
 
 /// Scenarios with a step that their twins cannot do: whatever is built, its plays are undecided.
-pub(crate) fn undecided(scenarios: &[Scenario], packs: &Packs) -> Vec<Diagnostic> {
+pub(crate) fn undecided(
+    interface: &Interface,
+    scenarios: &[Scenario],
+    packs: &Packs,
+) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = Vec::new();
     for scenario in scenarios {
-        let constant = &SERVICES[0];
-        let mut world = MemoryService { constant, packs, twins: None, running: false };
+        let told = Some(interface);
+        let mut world =
+            MemoryService { constant: &SERVICES[0], packs, told, twins: None, running: false };
         let Played::Undecided { reason } = play(kinds(scenario), &mut world) else { continue };
         // The steps of a background break in every scenario alike.
         if found.iter().all(|one| one.message != reason) {
@@ -88,7 +93,7 @@ pub(crate) fn undecided(scenarios: &[Scenario], packs: &Packs) -> Vec<Diagnostic
 
 fn judge(constant: &'static Constant, scenarios: &[Scenario], packs: &Packs) -> Judged {
     let caught = scenarios.iter().find(|scenario| {
-        let mut world = MemoryService { constant, packs, twins: None, running: false };
+        let mut world = MemoryService { constant, packs, told: None, twins: None, running: false };
         matches!(play(kinds(scenario), &mut world), Played::Failed(_))
     });
     let ids = || scenarios.iter().map(|scenario| scenario.id.clone());
@@ -104,6 +109,8 @@ fn judge(constant: &'static Constant, scenarios: &[Scenario], packs: &Packs) -> 
 struct MemoryService<'a> {
     constant: &'static Constant,
     packs: &'a Packs,
+    /// Where it is told credentials, as a real one: by which variables.
+    told: Option<&'a Interface>,
     twins: Option<Twins>,
     running: bool,
 }
@@ -144,6 +151,10 @@ impl Services for MemoryService<'_> {
     }
 
     fn start(&mut self, _: &BTreeMap<String, String>) -> Result<Result<(), Mishap>, WorldError> {
+        let told = self.told;
+        for (service, variables) in told.iter().flat_map(|interface| &interface.twins) {
+            self.twins().credential_variables(service, variables)?;
+        }
         self.running = true;
         Ok(Ok(()))
     }

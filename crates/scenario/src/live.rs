@@ -34,7 +34,7 @@ const DYING: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// How many times the limits of a run hold for a service, which lives as long as its scenario.
-const LONGER: u32 = 12;
+pub(crate) const LONGER: u32 = 12;
 
 /// A service that was started.
 pub(crate) struct Live {
@@ -56,22 +56,9 @@ impl SandboxWorld<'_> {
             self.packs.ports().map(|(name, port)| (name.to_owned(), port)).collect();
         for (name, port) in ports {
             let variables = interface.twins.get(&name).map(Vec::as_slice).unwrap_or_default();
-            let Some((url, credentials)) = variables.split_first() else { continue };
+            let Some(url) = variables.first() else { continue };
             all.insert(url.clone(), format!("http://127.0.0.1:{port}"));
-            if credentials.iter().all(|variable| variable == url) {
-                continue;
-            }
-            let told = self.twins().credentials(&name)?;
-            let start = url.len() - "URL".len();
-            for variable in credentials.iter().filter(|variable| *variable != url) {
-                let field = variable[start..].to_ascii_lowercase();
-                let Some(value) = told.get(&field).and_then(|value| value.as_str()) else {
-                    let known = told.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                    let (variable, service) = (variable.clone(), name);
-                    return Err(WorldError::NoCredential { variable, service, known });
-                };
-                all.insert(variable.clone(), value.to_owned());
-            }
+            all.extend(self.twins().credential_variables(&name, variables)?);
         }
         all.extend(env.clone());
         let argv = service.start.iter().map(|word| word.replace("$PRODUCT", crate::world::PRODUCT));

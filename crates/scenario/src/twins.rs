@@ -174,7 +174,7 @@ impl Twins {
     }
 
     /// What a twin says under `step_credentials`, else the token that its pack names.
-    pub(crate) fn credentials(&mut self, service: &str) -> Result<Map<String, Value>, WorldError> {
+    fn credentials(&mut self, service: &str) -> Result<Map<String, Value>, WorldError> {
         let told =
             self.with(|universe| match universe.call(service, "step_credentials", json!({})) {
                 Err(error) if is_no_function(&error) => {
@@ -192,6 +192,32 @@ impl Twins {
             Value::Object(told) => Ok(told),
             _ => Ok(Map::new()),
         }
+    }
+
+    /// The variables by which a program is told a twin's credentials. The first of `variables` tells where the twin
+    /// is, and with what the others begin.
+    pub(crate) fn credential_variables(
+        &mut self,
+        service: &str,
+        variables: &[String],
+    ) -> Result<BTreeMap<String, String>, WorldError> {
+        let Some((url, credentials)) = variables.split_first() else { return Ok(BTreeMap::new()) };
+        if credentials.iter().all(|variable| variable == url) {
+            return Ok(BTreeMap::new());
+        }
+        let told = self.credentials(service)?;
+        let start = url.len() - "URL".len();
+        let credentials = credentials.iter().filter(|variable| *variable != url);
+        let found = credentials.map(|variable| {
+            let field = variable[start..].to_ascii_lowercase();
+            let Some(value) = told.get(&field).and_then(|value| value.as_str()) else {
+                let known = told.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let (variable, service) = (variable.clone(), service.to_owned());
+                return Err(WorldError::NoCredential { variable, service, known });
+            };
+            Ok((variable.clone(), value.to_owned()))
+        });
+        found.collect()
     }
 
     /// Hands each row to the twin's step function for one of `kind`.

@@ -4,14 +4,18 @@
 //! Names first; then each scenario is played once in memory, beside a service that does nothing.
 
 use base::{Diagnostic, nearest};
-use intent::{Judgement, Query, Row, Scenario, ServiceStep, StepKind, Subject};
+use intent::{Interface, Judgement, Query, Row, Scenario, ServiceStep, StepKind, Subject};
 use twin::Pack;
 
 use crate::degenerate_service;
 use crate::twins::{Packs, fault, plural, singular};
 
 /// What no twin knows, with its place; where all is known, the scenarios that their twins cannot play.
-pub fn unknown_words(scenarios: &[Scenario], packs: &Packs) -> Vec<Diagnostic> {
+pub fn unknown_words(
+    interface: &Interface,
+    scenarios: &[Scenario],
+    packs: &Packs,
+) -> Vec<Diagnostic> {
     let steps = scenarios.iter().flat_map(|scenario| &scenario.steps);
     let mut found: Vec<Diagnostic> = Vec::new();
     for step in steps {
@@ -33,7 +37,7 @@ pub fn unknown_words(scenarios: &[Scenario], packs: &Packs) -> Vec<Diagnostic> {
     if found.is_empty() {
         let about_services: Vec<Scenario> =
             scenarios.iter().filter(|scenario| is_about_a_service(scenario)).cloned().collect();
-        found = degenerate_service::undecided(&about_services, packs);
+        found = degenerate_service::undecided(interface, &about_services, packs);
     }
     found
 }
@@ -120,6 +124,10 @@ mod tests {
     use super::*;
 
     fn told(steps: &str) -> Vec<String> {
+        told_of(&[], steps)
+    }
+
+    fn told_of(variables: &[&str], steps: &str) -> Vec<String> {
         let own = BTreeMap::from([("slack".to_owned(), Pack::builtin("slack").unwrap())]);
         let text = format!("@R1\nFeature: f\n\n  Scenario: s\n{steps}");
         let service = intent::Service {
@@ -133,11 +141,15 @@ mod tests {
             files: Vec::new(),
             build: None,
             service: Some(service),
-            twins: BTreeMap::from([("slack".to_owned(), Vec::new())]),
+            twins: BTreeMap::from([(
+                "slack".to_owned(),
+                variables.iter().map(|&name| name.to_owned()).collect(),
+            )]),
             text: String::new(),
         };
         let scenarios = intent::parse_feature("f.feature", &text, &interface).unwrap();
-        unknown_words(&scenarios, &Packs::made_of(own)).iter().map(ToString::to_string).collect()
+        let found = unknown_words(&interface, &scenarios, &Packs::made_of(own));
+        found.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -157,5 +169,21 @@ mod tests {
                  help: did you mean `messages`?",
             ]
         );
+    }
+
+    #[test]
+    fn a_credential_that_the_twin_does_not_have_is_named_where_a_play_would_ask_for_it() {
+        let steps = "    Given the service is running\n    When I POST \"/poll\"\n    Then the status is 200\n";
+        assert_eq!(told_of(&["SLACK_URL", "SLACK_TOKEN"], steps), [""; 0]);
+        let found = told_of(&["SLACK_URL", "SLACK_TOKN"], steps);
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].starts_with(
+                "f.feature:4:3: error[undecided-scenario]: `SLACK_TOKN` is no credential of slack's \
+                 twin, which has: "
+            ),
+            "{found:?}"
+        );
+        assert!(found[0].contains(", token"), "{found:?}");
     }
 }

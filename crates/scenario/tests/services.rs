@@ -381,6 +381,6 @@ fn a_judge_reads_responses_their_values_and_what_twins_tell() {
     assert!(matches!(played, Played::Failed(one) if one.kind == FailureKind::WrongResponse));
     assert_eq!(setting.play(Choice::Auto, BOT, &steps, 0).0, Played::Satisfied);
     let words = setting.scenario(&steps.replace("tickets of desk", "tickts of desk"));
-    let found = scenario::unknown_words(&[words], &setting.packs);
+    let found = scenario::unknown_words(&setting.intent.interface, &[words], &setting.packs);
     assert!(found[0].to_string().contains("tickts"), "{}", found[0]);
 }

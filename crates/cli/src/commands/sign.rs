@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use base::Diagnostic;
 use factory::{FactoryError, IntentError, Layout};
 
 use super::{person_key, print_json, shown};
@@ -23,10 +24,17 @@ pub(crate) struct Args {
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let key = person_key(args.key)?;
     let dir = factory::intent_directory(&args.intent);
+    // Before anything is written: a signature says that a person stands for what can be built.
+    let examined = factory::examine(&dir, &globals.start)?;
+    if !examined.is_fit() {
+        let errors = examined.diagnostics.into_iter().filter(Diagnostic::is_error);
+        return Err(Failure::wanting(&errors.collect::<Vec<_>>())
+            .and_then(&format!("nothing was signed: dark check {} says more", shown(&dir))));
+    }
+    let layout = find(&dir, globals)?;
     let canaries = if args.no_canaries { 0 } else { factory::issue_canaries(&dir)? };
     let loaded = factory::load_intent(&dir)?;
     let digest = factory::sign_intent(&dir, &loaded, &key)?;
-    let layout = find(&dir, globals)?;
     let trusted = match factory::verify_intent(&dir, &loaded, &layout.people()) {
         Ok(_) => true,
         Err(IntentError::Untrusted { .. }) => false,
@@ -46,9 +54,6 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
             );
         }
         println!("signed {} with {} files as {digest}", loaded.intent.id, loaded.files.len());
-        if factory::examine(&dir, &globals.start).is_ok_and(|examined| !examined.is_fit()) {
-            println!("it cannot be built yet: dark check {}", shown(&dir));
-        }
     }
     if trusted {
         return Ok(Answer::Fine);

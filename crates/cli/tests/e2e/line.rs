@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::common::{CHEAT, FEATURE, RIGHT, World};
+use crate::common::{CHEAT, FEATURE, INTENT, RIGHT, World};
 
 #[test]
 fn an_intent_becomes_shipped_verified_traceable_software() {
@@ -172,6 +172,17 @@ fn bad_input_is_named_with_its_place() {
         1,
         "double.feature:3:",
     );
+    let unknown = INTENT.replace("LEVEL", "5").replace("line = \"tools\"", "line = \"tool\"");
+    wrong("intents/double/intent.md", &unknown, &check, 1, "intent.md:4:1: error[unknown-line]");
+    wrong("intents/double/intent.md", &unknown, &check, 1, "did you mean `tools`?");
+    let weak =
+        "Feature: x\n\n  @R1\n  Scenario: y\n    When I run \"double 4\"\n    Then it succeeds\n";
+    let sign = ["sign", "intents/double", "--key", "ada"];
+    let seal = std::fs::read(world.path("intents/double/intent.seal")).unwrap();
+    let scenarios = "intents/double/scenarios/double.feature";
+    wrong(scenarios, weak, &sign, 1, "error[uncovered-requirement]: no scenario proves R2");
+    wrong(scenarios, weak, &sign, 1, "nothing was signed: dark check intents/double");
+    assert_eq!(std::fs::read(world.path("intents/double/intent.seal")).unwrap(), seal);
     wrong(
         "factory.toml",
         "[factory]\nname = \"acme\"\n[lines.tools]\nrepo = \"x\"\nbrnch = \"y\"\n",
