@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use base::{Digest, RunId};
+use base::{ActionId, Digest, RunId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine::{Action, Ending, Input, RunLimits, State, pending};
@@ -22,15 +24,13 @@ use crate::answers::{ANSWER_SIGNED, AnswerSigned};
 use crate::examples::EXAMPLES;
 use crate::factory::{FactoryError, Run, ledger_key};
 use crate::hands::{
-    BUILD_MADE, BuildMade, Hands, JUDGE_ASKED, MODEL_CALLED, SHIP_LANDED, SHIP_PREPARED,
+    BUILD_MADE, BuildMade, Hands, JUDGE_ASKED, MODEL_CALLED, MOVED, SHIP_LANDED, SHIP_PREPARED,
     ShipPrepared, last,
 };
 use crate::init::{Init, InitError, init};
 use crate::opening::{self, Opening};
 use crate::story::ending_in_words;
-use runner::Stand;
-use runner::Watcher;
-use runner::{Observation, Recorder};
+use runner::{Notice, Observation, Recorder, Stand, Watcher};
 
 /// The format's name; a changed format gets another number.
 const FORMAT: &str = "dark-recording/1";
@@ -194,7 +194,16 @@ pub fn replay(
     let recorded_opening = Opening::of_run(&recording.entries).ok_or_else(no_run)?;
     fs::write(layout.people(), ledger.body(&recorded_opening.people)?)?;
     let loaded = recorded_opening.load(&ledger)?;
-    let (repository, opening) = product(&layout, &ledger, recorded_opening)?;
+    let (repository, opening) = product(&layout, &ledger, recorded_opening, recording)?;
+    let recorded_state = recorded_state(recording)?;
+    let cancelled = match recorded_state.ending() {
+        Some(Ending::Cancelled { by }) => Some(by.clone()),
+        _ => None,
+    };
+    let until = if cancelled.is_some() { finished(recording) } else { usize::MAX };
+    let (left, cord) = (AtomicUsize::new(until), cancel.clone());
+    let halt = Arc::new(Halt { watcher, left, cord });
+    let watcher = halt.clone();
     let requirements = loaded.intent.requirements.iter().map(|one| one.id.clone()).collect();
     let recorder = Recorder { ledger, run: recording.run.clone(), requirements, watcher };
     let graph: pipeline::Graph = serde_json::from_slice(&recorder.ledger.body(&opening.graph)?)
@@ -226,8 +235,15 @@ pub fn replay(
         judge,
     };
     let mut run = Run { state, recorder, hands };
-    let stand = drive_with_answers(&mut run, recording, cancel)?;
-    let recorded = came_to(&recording.entries, recorded_stand(recording)?);
+    if until == 0 {
+        cancel.pull();
+    }
+    let mut stand = drive_with_answers(&mut run, recording, cancel)?;
+    if let Some(by) = cancelled.filter(|_| halt.is_reached() && !matches!(stand, Stand::Ended(_))) {
+        run.tell(&Input::Cancelled { by })?;
+        stand = run.state.ending().map_or(stand, |ending| Stand::Ended(ending.clone()));
+    }
+    let recorded = came_to(&recording.entries, recorded_stand(&recorded_state));
     let replayed = came_to(&run.recorder.ledger.run(&recording.run)?, in_words(&stand));
     let same = recorded == replayed;
     Ok(Replayed { recorded, replayed, same })
@@ -238,6 +254,7 @@ fn product(
     layout: &crate::layout::Layout,
     ledger: &Ledger,
     mut opening: Opening,
+    recording: &Recording,
 ) -> Result<(Repository, Opening), ReplayError> {
     let remote = layout.root().join("products/replay.git");
     fs::create_dir_all(&remote)?;
@@ -258,18 +275,101 @@ fn product(
         repository.mirror().run(&["push", "--quiet", &shown, &refspec])?;
         opening.base = repository.fetch()?;
     }
+    if has_moved(recording) {
+        move_branch(&repository, &opening, &shown, &layout.ship_key())?;
+    }
     opening.remote = shown;
     Ok((repository, opening))
 }
 
+/// Whether the run ended because its branch was no longer where it had begun: what it came to is not to be had on a
+/// branch that stands still.
+fn has_moved(recording: &Recording) -> bool {
+    let landed = recording.entries.iter().any(|entry| entry.record.event.name == SHIP_LANDED);
+    let moved = |event: engine::Event| match event {
+        engine::Event::StageFinished { outcome, .. } => outcome.note.contains(MOVED),
+        _ => false,
+    };
+    !landed && events(&recording.entries).any(moved)
+}
+
+/// Moves the branch as somebody else did while the run was under way.
+fn move_branch(
+    repository: &Repository,
+    opening: &Opening,
+    remote: &str,
+    key: &Path,
+) -> Result<(), ReplayError> {
+    let git = repository.mirror();
+    let tree = match &opening.base {
+        Some(base) => git.line(&["rev-parse", &format!("{base}^{{tree}}")])?,
+        None => String::from_utf8_lossy(&git.feed(&["mktree"], b"")?).trim().to_owned(),
+    };
+    let commit = repository.commit(&Commit {
+        parent: opening.base.as_ref(),
+        tree: &tree.parse()?,
+        message: "What moved the branch meanwhile\n",
+        time: base::Timestamp(0),
+        author: ("replay", "factory@replay.invalid"),
+        key,
+    })?;
+    let refspec = format!("{commit}:refs/heads/{}", opening.branch);
+    repository.mirror().run(&["push", "--quiet", remote, &refspec])?;
+    Ok(())
+}
+
+/// The engine's own events, in order; of other versions, none.
+fn events(entries: &[Entry]) -> impl Iterator<Item = engine::Event> {
+    entries.iter().filter_map(|entry| {
+        let stored = &entry.record.event;
+        engine::Event::from_body(&stored.name, stored.version, &stored.body).ok()
+    })
+}
+
+/// How many attempts the run had behind it when it ended.
+fn finished(recording: &Recording) -> usize {
+    events(&recording.entries)
+        .filter(|event| matches!(event, engine::Event::StageFinished { .. }))
+        .count()
+}
+
+/// Pulls the cord where a person ended the recorded run.
+struct Halt {
+    watcher: Arc<dyn Watcher>,
+    /// Attempts to go until then.
+    left: AtomicUsize,
+    cord: Cancel,
+}
+
+impl Halt {
+    fn is_reached(&self) -> bool {
+        self.left.load(Ordering::SeqCst) == 0
+    }
+}
+
+impl Watcher for Halt {
+    fn entry(&self, entry: &Entry) {
+        let stored = &entry.record.event;
+        let event = engine::Event::from_body(&stored.name, stored.version, &stored.body);
+        if matches!(event, Ok(engine::Event::StageFinished { .. })) {
+            let less = |left: usize| left.checked_sub(1);
+            if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) == Ok(1) {
+                self.cord.pull();
+            }
+        }
+        self.watcher.entry(entry);
+    }
+
+    fn notice(&self, notice: &Notice<'_>) {
+        self.watcher.notice(notice);
+    }
+}
+
 /// The limits that the run was started with.
 fn limits(recording: &Recording) -> Result<RunLimits, FactoryError> {
-    let started = recording.entries.iter().find_map(|entry| {
-        let stored = &entry.record.event;
-        match engine::Event::from_body(&stored.name, stored.version, &stored.body) {
-            Ok(engine::Event::RunStarted { limits, .. }) => Some(limits),
-            _ => None,
-        }
+    let started = events(&recording.entries).find_map(|event| match event {
+        engine::Event::RunStarted { limits, .. } => Some(limits),
+        _ => None,
     });
     started.ok_or_else(|| unreplayable(recording, "it was never started"))
 }
@@ -300,7 +400,7 @@ fn drive_with_answers(
     Err(unreplayable(recording, "it asks without end").into())
 }
 
-fn recorded_stand(recording: &Recording) -> Result<String, FactoryError> {
+fn recorded_state(recording: &Recording) -> Result<State, FactoryError> {
     let opening = Opening::of_run(&recording.entries);
     let opening = opening.ok_or_else(|| unreplayable(recording, "it has no opening"))?;
     let bytes = recording.body(&opening.graph).unwrap_or_default();
@@ -310,13 +410,17 @@ fn recorded_stand(recording: &Recording) -> Result<String, FactoryError> {
     for entry in &recording.entries {
         runner::follow(&mut state, entry).map_err(|why| unreplayable(recording, &why))?;
     }
-    Ok(match state.ending() {
+    Ok(state)
+}
+
+fn recorded_stand(state: &State) -> String {
+    match state.ending() {
         Some(ending) => ended(ending),
-        None if pending(&state).iter().any(|action| matches!(action, Action::Ask { .. })) => {
+        None if pending(state).iter().any(|action| matches!(action, Action::Ask { .. })) => {
             "waiting".to_owned()
         }
         None => "unfinished".to_owned(),
-    })
+    }
 }
 
 fn in_words(stand: &Stand) -> String {
@@ -341,9 +445,20 @@ fn came_to(entries: &[Entry], stand: String) -> String {
         let shipped = entries.iter().any(|entry| entry.record.event.name == SHIP_LANDED);
         return format!("{stand}, {}tree {}", if shipped { "shipped " } else { "" }, prepared.tree);
     }
+    // A build whose attempt never ended, because the run was broken off and then cancelled, is not what it came to.
+    let ended = |made: &BuildMade| {
+        events(entries).any(|event| match event {
+            engine::Event::StageFinished { branch, stage, visit, attempt, .. } => {
+                let ActionId { branch: b, stage: s, visit: v, attempt: a, .. } = &made.action;
+                (&branch, &stage, &visit, &attempt) == (b, s, v, a)
+            }
+            _ => false,
+        })
+    };
     let mut trees = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.record.event.name == BUILD_MADE) {
-        if let Ok(made) = serde_json::from_value::<BuildMade>(entry.record.event.body.clone()) {
+        let made = serde_json::from_value::<BuildMade>(entry.record.event.body.clone());
+        if let Some(made) = made.ok().filter(ended) {
             trees.insert(made.action.branch, made.tree);
         }
     }

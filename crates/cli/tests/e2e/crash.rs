@@ -42,6 +42,18 @@ fn a_killed_run_resumes_at_every_entry() {
     panic!("the run never ended by itself");
 }
 
+#[test]
+fn a_run_that_was_killed_and_cancelled_is_replayed_as_far_as_it_came() {
+    for at in [3, 9, 14, 20] {
+        let world = World::new(RIGHT, 5);
+        assert!(killed_at(&world, at));
+        if world.run(&["cancel", "double-1"]).status.success() {
+            let replayed = world.json(&["--json", "replay", "double-1"]);
+            assert_eq!(replayed["same"], true, "killed at entry {at}: {replayed}");
+        }
+    }
+}
+
 /// Starts the run and kills it when it has printed this many entries; whether it came that far.
 fn killed_at(world: &World, at: usize) -> bool {
     let mut child =

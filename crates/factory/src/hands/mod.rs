@@ -17,7 +17,7 @@ pub use judging::judge_by_hand;
 pub(crate) use judging::{JUDGE_ASKED, JUDGE_CALIBRATED, JudgeAsked};
 pub(crate) use prove::{PROOF_MADE, ProofMade};
 pub(crate) use ship::last;
-pub(crate) use ship::{SHIP_LANDED, SHIP_PREPARED, ShipLanded, ShipPrepared};
+pub(crate) use ship::{MOVED, SHIP_LANDED, SHIP_PREPARED, ShipLanded, ShipPrepared};
 
 use std::path::PathBuf;
 use std::sync::Arc;

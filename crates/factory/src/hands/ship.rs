@@ -27,6 +27,10 @@ pub(crate) const SHIP_PREPARED: &str = "ship.prepared";
 /// The entry that says that it did.
 pub(crate) const SHIP_LANDED: &str = "ship.landed";
 
+/// What is said of a branch that is no longer where the run began: by it a replay knows why the run was held.
+pub(crate) const MOVED: &str =
+    "while we built; nothing was shipped, and what was proven is not what would land";
+
 /// A commit that is about to land.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ShipPrepared {
@@ -82,8 +86,7 @@ impl Hands {
                 Ok(outcome(
                     Status::Fail,
                     format!(
-                        "{} moved from {} to {} while we built; nothing was shipped, and what was \
-                         proven is not what would land: run the intent again",
+                        "{} moved from {} to {} {MOVED}: run the intent again",
                         self.repository.branch(),
                         show(base),
                         show(found.as_ref()),
