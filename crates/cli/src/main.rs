@@ -92,6 +92,9 @@ fn main() -> ExitCode {
     end_quietly_where_nobody_reads_on();
     let cli = Cli::parse();
     use_every_core();
+    if let Some(Err(failure)) = cli.factory.as_deref().map(|dir| commands::named("factory", dir)) {
+        return report(Err(failure));
+    }
     let start = cli.factory.unwrap_or_else(|| PathBuf::from("."));
     let start = std::fs::canonicalize(&start).unwrap_or(start);
     let globals = Globals { start, json: cli.json };

@@ -43,7 +43,7 @@ pub use replay::{Recording, RecordingError, ReplayError, Replayed, record as rec
 pub use runner::{DriveError, Nobody, Notice, Recorder, Stand, Watcher};
 pub use story::{Summary, case_of, ending_in_words, story, summary};
 pub use trace::{Call, Line, Trace, TraceError, trace};
-pub use twins::{TWINS, pack_digest, packs, read_pack};
+pub use twins::{TWINS, expect_named, pack_digest, packs, read_pack};
 
 /// The run that a person named.
 ///

@@ -64,8 +64,12 @@ pub struct Stated {
 /// Nothing can be traced.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    #[error("`{0}` is no FILE:LINE, commit or run of this factory")]
-    Unknown(String),
+    #[error("`{what}` is no FILE:LINE, no commit in {}, and no run of this factory: {}", places(.looked), next(.near.as_deref(), "`dark runs` lists the runs"))]
+    Unknown { what: String, looked: Vec<String>, near: Option<String> },
+    #[error("no file `{file}` is committed in {}: {}", places(.looked), next(.near.as_deref(), "name it as it stands in the product, or the clone by --product"))]
+    NoFile { file: String, looked: Vec<String>, near: Option<String> },
+    #[error("`{file}` has no line {number}: {lines} are committed in {place}")]
+    NoLine { file: String, number: u32, lines: usize, place: String },
     #[error("commit {0} was not made by this factory: it has no Dark-Run trailer")]
     NotOurs(String),
     #[error("the ledger has no run {0}: this commit was made by another factory")]
@@ -74,6 +78,14 @@ pub enum TraceError {
     Git(#[from] GitError),
     #[error(transparent)]
     Factory(#[from] FactoryError),
+}
+
+fn next(near: Option<&str>, else_do: &str) -> String {
+    near.map_or_else(|| else_do.to_owned(), |near| format!("did you mean `{near}`?"))
+}
+
+fn places(looked: &[String]) -> String {
+    if looked.is_empty() { "no clone".to_owned() } else { looked.join(", ") }
 }
 
 impl From<ledger::LedgerError> for TraceError {
@@ -93,20 +105,53 @@ pub fn trace(factory: &Factory, what: &str, product: Option<&Path>) -> Result<Tr
     {
         return trace_run(factory, run, None, None);
     }
-    for place in places(factory, product) {
+    let places = clones(factory, product);
+    for place in &places {
         if let Some((file, number)) = file_and_line(what)
-            && let Some((commit, line)) = blame(&place, file, number)?
+            && let Some((commit, line)) = blame(place, file, number)?
         {
-            return trace_commit(factory, &place, commit, Some(line));
+            return trace_commit(factory, place, commit, Some(line));
         }
         let commit = format!("{what}^{{commit}}");
         let found = place.git.try_run(&["rev-parse", "--quiet", "--verify", &commit])?;
         if found.ok {
             let commit = String::from_utf8_lossy(&found.stdout).trim().to_owned();
-            return trace_commit(factory, &place, commit, None);
+            return trace_commit(factory, place, commit, None);
         }
     }
-    Err(TraceError::Unknown(what.to_owned()))
+    if let Some((file, number)) = file_and_line(what) {
+        return Err(absent(&places, file, number)?);
+    }
+    let runs = factory.ledger.runs()?;
+    let near = base::nearest(what, runs.iter().map(RunId::as_str)).map(str::to_owned);
+    let looked = places.into_iter().map(|place| place.shown).collect();
+    Err(TraceError::Unknown { what: what.to_owned(), looked, near })
+}
+
+/// What there is instead of a line that was not found.
+fn absent(places: &[Place], file: &str, number: u32) -> Result<TraceError, GitError> {
+    let (mut names, mut looked) = (Vec::new(), Vec::new());
+    for Place { git, revision, shown } in places {
+        let held = git.try_run(&["show", &format!("{revision}:{file}")])?;
+        let held =
+            if held.ok { held } else { git.try_run(&["show", &format!("{revision}:./{file}")])? };
+        let listed = git.try_run(&["ls-tree", "-r", "--name-only", revision])?;
+        let list = String::from_utf8_lossy(&listed.stdout).into_owned();
+        if held.ok && list.lines().any(|name| name == file) {
+            let lines = String::from_utf8_lossy(&held.stdout).lines().count();
+            let (file, place) = (file.to_owned(), shown.clone());
+            return Ok(TraceError::NoLine { file, number, lines, place });
+        }
+        if listed.ok {
+            looked.push(shown.clone());
+            names.extend(list.lines().map(str::to_owned));
+        }
+    }
+    let below = format!("/{file}");
+    let near = names.iter().find(|name| name.ends_with(&below)).map(String::as_str);
+    let near = near.or_else(|| base::nearest(file, names.iter().map(String::as_str)));
+    let near = near.map(|near| format!("{near}:{number}"));
+    Ok(TraceError::NoFile { file: file.to_owned(), looked, near })
 }
 
 fn file_and_line(what: &str) -> Option<(&str, u32)> {
@@ -118,10 +163,15 @@ fn file_and_line(what: &str) -> Option<(&str, u32)> {
 struct Place {
     git: Git,
     revision: String,
+    /// What a person calls it.
+    shown: String,
 }
 
-fn places(factory: &Factory, product: Option<&Path>) -> Vec<Place> {
-    let head = |dir: PathBuf| Place { git: Git::new(dir), revision: "HEAD".to_owned() };
+fn clones(factory: &Factory, product: Option<&Path>) -> Vec<Place> {
+    let head = |dir: PathBuf| {
+        let shown = dir.display().to_string();
+        Place { git: Git::new(dir), revision: "HEAD".to_owned(), shown }
+    };
     if let Some(product) = product {
         return vec![head(product.to_path_buf())];
     }
@@ -129,6 +179,7 @@ fn places(factory: &Factory, product: Option<&Path>) -> Vec<Place> {
     let mirrors = factory.config.lines.iter().map(|(line, config)| Place {
         git: Git::new(factory.layout.mirror(line)),
         revision: format!("refs/dark/upstream/{}", config.branch),
+        shown: format!("the line {line}"),
     });
     here.chain(mirrors).filter(|place| place.git.dir().is_dir()).collect()
 }

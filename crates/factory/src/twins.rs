@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use base::{Diagnostic, Digest};
+use base::{Diagnostic, Digest, Place};
 use fidelity::measured::{self, FIDELITY};
 use intent::Interface;
 use policy::TwinFidelity;
@@ -17,6 +17,9 @@ use crate::intents::IntentError;
 
 /// Where a factory keeps twins of its own services.
 pub const TWINS: &str = "twins";
+
+/// Folders among a factory's own twins that are looked at: no universe has as many services.
+const FOLDERS_MAX: usize = 1000;
 
 /// Files of one pack's folder that are looked at.
 const FILES_MAX: usize = 200;
@@ -42,6 +45,10 @@ pub(crate) fn own(
     root: &Path,
 ) -> Result<BTreeMap<String, PackFiles>, IntentError> {
     let mut own = BTreeMap::new();
+    // One under another name would be passed over, and perhaps another taken in its place.
+    for entry in fs::read_dir(root.join(TWINS)).into_iter().flatten().flatten().take(FOLDERS_MAX) {
+        expect_named(&entry.path(), |of| interface.twins.contains_key(of))?;
+    }
     for name in interface.twins.keys() {
         let folder = root.join(TWINS).join(name);
         if folder.is_dir() {
@@ -66,14 +73,40 @@ pub(crate) fn packs_of(
         let folder = folder.join(name);
         let pack = parse(&folder, files)?;
         if pack.service() != name {
-            let (folder, service) = (folder.display(), pack.service());
-            return Err(malformed(format!(
-                "{folder}: the pack is of `{service}`, and the folder of `{name}`"
-            )));
+            return Err(misnamed(&folder, pack.service(), 1));
         }
         packs.insert(name.clone(), pack);
     }
     Packs::of(interface, &packs).map_err(|error| malformed(base::chain(&error)))
+}
+
+/// Expects that a folder among a factory's own twins is called as the service is that its pack is of, where that
+/// is one of those that are `wanted`. What is no pack is none of its business.
+///
+/// # Errors
+/// One that is called otherwise: it would be found by nobody.
+pub fn expect_named(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), IntentError> {
+    let Ok(text) = fs::read_to_string(folder.join("pack.toml")) else { return Ok(()) };
+    let Ok(manifest) = toml::from_str::<toml::Table>(&text) else { return Ok(()) };
+    let Some(service) = manifest.get("service").and_then(toml::Value::as_str) else {
+        return Ok(());
+    };
+    if !wanted(service) || folder.file_name().is_some_and(|name| name == service) {
+        return Ok(());
+    }
+    let at = text.lines().position(|line| line.trim_start().starts_with("service")).unwrap_or(0);
+    Err(misnamed(folder, service, at + 1))
+}
+
+fn misnamed(folder: &Path, service: &str, line: usize) -> IntentError {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let message =
+        format!("the folder `{name}` holds the pack of `{service}`, which is not found there");
+    let file = folder.join("pack.toml").display().to_string();
+    let found = Diagnostic::error("misnamed-pack", message)
+        .at(Place::line(&file, u32::try_from(line).unwrap_or(u32::MAX)));
+    let help = format!("call the folder `{service}`, or the service `{name}`");
+    IntentError::Malformed(vec![found.help(help)])
 }
 
 /// Reads the pack in a folder.

@@ -23,7 +23,7 @@ pub(crate) mod verify;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ::model::{Model, ModelError, Status};
+use ::model::{Model, ModelError, ModelErrorKind, Status};
 use factory::Config;
 use intent::Scenario;
 use serde::Serialize;
@@ -51,10 +51,32 @@ pub(crate) fn model_options(config: Option<&Config>) -> Result<::model::Options,
     Ok(::model::Options { models: models_dir()?, endpoints })
 }
 
+/// What a person named by its path is there, or nothing is done: whoever reads it later may not tell a slip of the
+/// pen from a broken disk.
+pub(crate) fn named<'a>(what: &str, path: &'a Path) -> Result<&'a Path, Failure> {
+    match path.try_exists() {
+        Ok(true) => Ok(path),
+        Ok(false) => Err(Failure::usage(format!("there is no {what} at {}", path.display()))),
+        Err(error) => {
+            Err(Failure::environment(format!("failed to look at {}: {error}", path.display())))
+        }
+    }
+}
+
+/// The same of the folder that a file is to be written to.
+pub(crate) fn writable<'a>(what: &str, file: &'a Path) -> Result<&'a Path, Failure> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    named(&format!("folder for the {what}"), folder.unwrap_or(Path::new(".")))?;
+    Ok(file)
+}
+
 /// Opens the model that a person named.
 pub(crate) fn open_model(name: &str, config: Option<&Config>) -> Result<Arc<dyn Model>, Failure> {
     let options = model_options(config)?;
-    let opened = ::model::open(name, &options).map_err(|error: ModelError| Failure::of(&error))?;
+    let opened = ::model::open(name, &options).map_err(|error: ModelError| match error.kind {
+        ModelErrorKind::Rejected => Failure::usage(base::chain(&error)),
+        _ => Failure::of(&error),
+    })?;
     Ok(Arc::from(opened))
 }
 
@@ -72,8 +94,9 @@ pub(crate) fn open_judge(
 }
 
 /// The person's SSH key: the one named, else the first of the usual ones that is there.
-pub(crate) fn person_key(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    if let Some(key) = named {
+pub(crate) fn person_key(key: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    if let Some(key) = key {
+        named("key", &key)?;
         return Ok(key);
     }
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();

@@ -9,7 +9,7 @@ use factory::{Factory, FactoryError, Models, Run, Stand, Start};
 use intent::Scenario;
 use sandbox::Cancel;
 
-use super::{open_judge, open_model, print_json};
+use super::{named, open_judge, open_model, print_json};
 use crate::Globals;
 use crate::failure::{Answer, Failure};
 use crate::terminal::Terminal;
@@ -46,6 +46,8 @@ impl Args {
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
+    args.build.as_deref().map(|dir| named("build", dir)).transpose()?;
+    args.pipeline.as_deref().map(|file| named("pipeline", file)).transpose()?;
     let intent = args.intent.canonicalize().unwrap_or(args.intent);
     let examined = factory::examine(&intent, &globals.start)?;
     if !examined.is_fit() {

@@ -93,6 +93,9 @@ impl Wanted {
 fn play(globals: &Globals, wanted: &Wanted) -> Result<Answer, Failure> {
     let cancel = stop::on_signal();
     let (directory, file) = intent_of(&wanted.intent);
+    if file.is_some() {
+        super::named("scenario file", &wanted.intent)?;
+    }
     let loaded = factory::load_intent(&directory)?;
     let product = wanted.product.canonicalize().ok().filter(|path| path.is_dir());
     let product = product.ok_or_else(|| {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use factory::{Factory, Trace};
 
-use super::print_json;
+use super::{named, print_json};
 use crate::Globals;
 use crate::failure::{Answer, Failure};
 
@@ -28,6 +28,7 @@ impl Args {
 }
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
+    args.product.as_deref().map(|dir| named("clone", dir)).transpose()?;
     let factory = Factory::open_read_only(&globals.start)?;
     let trace = factory::trace(&factory, &args.what, args.product.as_deref())
         .map_err(|error| Failure::usage(base::chain(&error)))?;

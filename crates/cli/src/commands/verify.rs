@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use ledger::{Ledger, VerifyError};
 use ship::{Git, Trust, verify_shipped};
 
-use super::{print_json, shown};
+use super::{named, print_json, shown};
 use crate::Globals;
 use crate::failure::{Answer, Failure};
 
@@ -31,9 +31,8 @@ impl Args {
 }
 
 pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
-    if !args.what.exists() {
-        return Err(Failure::usage(format!("there is nothing at {}", args.what.display())));
-    }
+    named("clone, factory or ledger", &args.what)?;
+    args.trust.as_deref().map(|dir| named("trust directory", dir)).transpose()?;
     let own = Layout::find(&args.what.canonicalize()?).or_else(|| Layout::find(&globals.start));
     let trust = args.trust.or_else(|| own.map(|layout| layout.trust())).ok_or_else(|| {
         Failure::usage("whom to trust is not known: name a factory's trust/ directory with --trust")

@@ -33,6 +33,20 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
         "a holdout reached the builder"
     );
 
+    for (what, says) in [
+        ("double.sh:6", "`double.sh` has no line 6: 5 are committed in the line tools"),
+        (
+            "double.hs:5",
+            "no file `double.hs` is committed in the line tools: did you mean `double.sh:5`?",
+        ),
+        ("elsewhere/else.py:1", "name it as it stands in the product, or the clone by --product"),
+        ("double-2", "no run of this factory: did you mean `double-1`?"),
+        ("0123456789", "`dark runs` lists the runs"),
+    ] {
+        let told = world.exits(&["trace", what], 2);
+        assert!(told.contains(says), "{told}");
+    }
+
     let replayed = world.json(&["--json", "replay", "double-1"]);
     assert_eq!(replayed["same"], true, "{replayed}");
     world.ok(&["show", "double-1", "--recording", "recording.json"]);
@@ -151,6 +165,19 @@ fn a_branch_that_moved_meanwhile_is_not_overwritten() {
     let told = world.exits(&["answer", "double-1", "approve", "--key", "ada"], 1);
     assert!(told.contains("moved from"), "{told}");
     assert_eq!(world.shipped(), 0);
+    let replayed = world.json(&["--json", "replay", "double-1"]);
+    assert_eq!(replayed["same"], true, "it is held for the same reason: {replayed}");
+}
+
+#[test]
+fn a_cancelled_run_is_cancelled_again_when_it_is_replayed() {
+    let world = World::new(RIGHT, 4);
+    assert_eq!(world.build().status.code(), Some(1));
+    world.ok(&["cancel", "double-1"]);
+    let replayed = world.json(&["--json", "replay", "double-1"]);
+    assert_eq!(replayed["same"], true, "{replayed}");
+    assert!(replayed["replayed"].as_str().unwrap().starts_with("cancelled by "), "{replayed}");
+    assert!(replayed["replayed"].as_str().unwrap().contains("tree "), "{replayed}");
 }
 
 #[test]
@@ -190,10 +217,7 @@ fn bad_input_is_named_with_its_place() {
         1,
         "factory.toml:5:1",
     );
-    world.exits(&["run", "intents/nothing"], 2);
-    world.exits(&["show", "nothing-1"], 2);
     world.exits(&["-C", "/", "runs"], 2);
-    world.exits(&["run", "intents/double", "--model", "nobody"], 3);
     world.write("bad.dot", "digraph x { start [shape=Mdiamond] -> }\n");
     let told = world.exits(&["pipeline", "lint", "bad.dot"], 1);
     assert!(told.contains("bad.dot:1:"), "{told}");

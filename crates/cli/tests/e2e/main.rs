@@ -4,6 +4,7 @@ mod canary;
 mod common;
 mod crash;
 mod drawing;
+mod exits;
 mod given;
 mod judge;
 mod kills;

@@ -149,4 +149,19 @@ fn a_factory_serves_its_own_twins_by_name() {
     let (served, address) = Running::start(&at.join("acme"), &serve);
     assert_eq!(get(&address, "/health", "")["ours"], true);
     assert_eq!(served.interrupt(), 130);
+
+    // Under another name it would be passed over, and the one that is built in taken in its place.
+    fs::rename(&pack, at.join("acme/twins/eco")).unwrap();
+    let says =
+        "twins/eco/pack.toml:3:1: error[misnamed-pack]: the folder `eco` holds the pack of `echo`";
+    for (args, code) in
+        [(&["list"][..], 1), (&serve, 1), (&["import", "--service", "echo", "har"], 1)]
+    {
+        let (found, _, told) = twin(&at.join("acme"), args);
+        assert_eq!(found, code, "{args:?}: {told}");
+        assert!(told.contains(says), "{args:?}: {told}");
+    }
+    let (served, _) =
+        Running::start(&at.join("acme"), &["serve", "--service", "slack", "--port", "0"]);
+    assert_eq!(served.interrupt(), 130);
 }

@@ -12,6 +12,7 @@ use pipeline::{Graph, Handler};
 use runner::Solo;
 
 use crate::Globals;
+use crate::commands::{named, writable};
 use crate::failure::{Answer, Failure};
 
 #[derive(clap::Args)]
@@ -55,6 +56,7 @@ pub(crate) fn run(globals: &Globals, args: &Args) -> Result<Answer, Failure> {
             draw::svg(state.graph(), Some(&paint(&state, &factory.ledger.run(&id)?)))
         }
         (.., Some(dir)) => {
+            named("run", dir)?;
             let (state, entries) = Solo::look(dir).map_err(|error| Failure::of(&error))?;
             draw::svg(state.graph(), Some(&paint(&state, &entries)))
         }
@@ -64,7 +66,7 @@ pub(crate) fn run(globals: &Globals, args: &Args) -> Result<Answer, Failure> {
     match &args.output {
         None => print!("{svg}"),
         Some(file) => {
-            std::fs::write(file, svg)?;
+            std::fs::write(writable("drawing", file)?, svg)?;
             if !globals.json {
                 println!("wrote {}", file.display());
             }

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 
 use super::{own_pack, pack};
 use crate::Globals;
-use crate::commands::print_json;
+use crate::commands::{named, print_json};
 use crate::failure::{Answer, Failure};
 
 #[derive(clap::Args)]
@@ -39,6 +39,7 @@ const DEPTH_MAX: usize = 16;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let service = args.service.as_deref().unwrap_or_default();
+    args.pack.as_deref().map(|folder| named("pack", folder)).transpose()?;
     let folder = args.pack.clone().or_else(|| own_pack(globals, service));
     let pack = match &folder {
         Some(folder) => factory::read_pack(folder)?,

@@ -21,7 +21,7 @@ pub(super) fn run(globals: &Globals, args: &Args) -> Result<Answer, Failure> {
     let mut answer = Answer::Fine;
     for folder in own_packs(globals) {
         // One that is broken hides no other.
-        match factory::read_pack(&folder) {
+        match factory::expect_named(&folder, |_| true).and_then(|()| factory::read_pack(&folder)) {
             Ok(pack) => packs.push((pack, folder.display().to_string())),
             Err(error) => {
                 eprintln!("dark: {}", base::chain(&error));

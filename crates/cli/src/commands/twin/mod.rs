@@ -78,6 +78,9 @@ fn own_pack(globals: &Globals, service: &str) -> Option<PathBuf> {
 
 /// The pack of a service: the factory's own, or the one that comes with the program.
 fn pack(globals: &Globals, service: &str) -> Result<Arc<Pack>, Failure> {
+    for folder in own_packs(globals) {
+        factory::expect_named(&folder, |of| of == service)?;
+    }
     match own_pack(globals, service) {
         Some(folder) => Ok(factory::read_pack(&folder)?),
         None => Pack::builtin(service).map_err(|error| Failure::usage(base::chain(&error))),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use twin_server::record::Recorder;
 
+use crate::commands::writable;
 use crate::failure::{Answer, Failure};
 use crate::stop;
 
@@ -25,6 +26,7 @@ pub(crate) struct Args {
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: Args) -> Result<Answer, Failure> {
+    writable("recording", &args.out)?;
     let listener = TcpListener::bind(("127.0.0.1", args.port)).map_err(|error| {
         Failure::environment(format!(
             "port {} cannot be had: {error}; choose another by --port",

@@ -11,7 +11,7 @@ use twin_server::{Authority, Clock, Loopback, Options, Proxy, Served};
 
 use super::pack;
 use crate::Globals;
-use crate::commands::print_json;
+use crate::commands::{named, print_json};
 use crate::failure::{Answer, Failure};
 use crate::stop;
 
@@ -135,7 +135,7 @@ fn chosen(globals: &Globals, args: &Args) -> Result<Vec<Arc<Pack>>, Failure> {
         packs.push(pack(globals, name)?);
     }
     for folder in &args.packs {
-        packs.push(factory::read_pack(folder)?);
+        packs.push(factory::read_pack(named("pack", folder)?)?);
     }
     for (index, one) in packs.iter().enumerate() {
         if packs[..index].iter().any(|other| other.service() == one.service()) {
