@@ -12,6 +12,7 @@ mod filter;
 mod git;
 mod graphql;
 mod journal;
+mod jql;
 mod jwt;
 mod multipart;
 mod pack;

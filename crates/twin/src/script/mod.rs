@@ -12,6 +12,7 @@ mod effects;
 mod filter;
 mod git;
 mod graphql;
+mod jql;
 mod page;
 mod perform;
 mod request;
@@ -207,6 +208,7 @@ fn globals() -> &'static Globals {
             .with(page::natives)
             .with(git::natives)
             .with(graphql::natives)
+            .with(jql::natives)
             .with(rooted::natives)
             .with(filter::natives)
             .build()
