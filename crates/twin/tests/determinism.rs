@@ -12,7 +12,7 @@ use twin::{Fault, Pack, Universe};
 const SEEDS: u64 = 1_000;
 
 /// A request for each service: method, path, body.
-const REQUESTS: [(&str, &str, &str, &str); 10] = [
+const REQUESTS: [(&str, &str, &str, &str); 12] = [
     ("slack", "POST", "/api/conversations.create", r#"{"name":"alerts"}"#),
     ("slack", "POST", "/api/chat.postMessage", r##"{"channel":"C000000001","text":"hello"}"##),
     ("slack", "GET", "/api/conversations.list", ""),
@@ -26,6 +26,13 @@ const REQUESTS: [(&str, &str, &str, &str); 10] = [
     ("okta", "GET", "/api/v1/logs", ""),
     ("github", "POST", "/user/repos", r#"{"name":"tool","auto_init":true}"#),
     ("github", "GET", "/user/repos", ""),
+    (
+        "jira",
+        "POST",
+        "/rest/api/2/issue",
+        r#"{"fields":{"project":{"key":"TEST"},"issuetype":{"name":"Task"},"summary":"a"}}"#,
+    ),
+    ("jira", "GET", "/rest/api/3/search/jql?jql=project%3DTEST%20order%20by%20key&fields=*all", ""),
     ("echo", "POST", "/notes", r#"{"text":"a","remind_ms":5}"#),
     ("echo", "GET", "/notes", ""),
 ];
