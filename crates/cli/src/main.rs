@@ -3,6 +3,7 @@
 
 mod commands;
 mod failure;
+mod scratch;
 mod stop;
 mod terminal;
 
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
     let start = cli.factory.unwrap_or_else(|| PathBuf::from("."));
     let start = std::fs::canonicalize(&start).unwrap_or(start);
     let globals = Globals { start, json: cli.json };
+    let _scratch = scratch::Scratch::open();
     let done = match cli.command {
         Command::Init(args) => commands::init::run(&globals, args),
         Command::Check(args) => commands::check::run(&globals, args),

@@ -11,5 +11,6 @@ mod kills;
 mod line;
 mod pipeline;
 mod recorded;
+mod scratch;
 mod twins;
 mod upgrade;
