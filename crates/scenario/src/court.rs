@@ -21,6 +21,9 @@ pub const JUDGED_CHARS_MAX: usize = 4_000;
 /// A model that will not answer by one word after three questions will not after ten.
 const TRIES_MAX: u32 = 3;
 
+/// Of a word that is quoted.
+const WORD_BYTES_MAX: usize = 24;
+
 /// Digits of the mark around a text: 64 bits, which no text holds by chance.
 const MARK_DIGITS: usize = 16;
 
@@ -78,6 +81,8 @@ pub struct Court<R> {
 #[derive(Debug, Default)]
 struct Known {
     calibration: Option<Calibration>,
+    /// What stood in the place of one of the two words, where it was calibrated; in words.
+    instead: Option<String>,
     /// By the digest of the text.
     opinions: BTreeMap<Digest, bool>,
 }
@@ -88,36 +93,46 @@ impl<R: Reader> Court<R> {
         Self { reader, seed, sentences: Mutex::default() }
     }
 
-    /// What the model makes of one text; none when it answers by neither of the two words.
+    /// What the model makes of one text; where it answers by neither of the two words, what it said instead.
     fn opinion(
         &self,
         sentence: &str,
         text: &str,
         purpose: Purpose,
-    ) -> Result<Option<bool>, String> {
+    ) -> Result<Result<bool, String>, String> {
+        let mut instead = String::new();
         for attempt in 0..TRIES_MAX {
             let prompt = prompt(sentence, text, &mark(self.seed, attempt, sentence, text));
-            if let Some(opinion) = opinion_of(&self.reader.read(&prompt, purpose)?) {
-                return Ok(Some(opinion));
+            let answer = self.reader.read(&prompt, purpose)?;
+            if let Some(opinion) = opinion_of(&answer) {
+                return Ok(Ok(opinion));
             }
+            instead = in_short(&answer, &[sentence, text]);
         }
-        Ok(None)
+        Ok(Err(instead))
     }
 
-    fn calibrate(&self, key: Digest, judgement: &Judgement) -> Result<Calibration, String> {
+    fn calibrate(
+        &self,
+        key: Digest,
+        judgement: &Judgement,
+    ) -> Result<(Calibration, Option<String>), String> {
         let mut examples: Vec<&Calibrated> = judgement.calibration.iter().collect();
         let drawn = |one: &Calibrated| Digest::of(format!("{}/{}", self.seed, one.answer));
         examples.sort_by_key(|one| drawn(one));
-        let mut found = Calibration::default();
+        let (mut found, mut instead) = (Calibration::default(), None);
         for Calibrated { answer, agrees } in examples {
             bounded(answer)?;
             let purpose = Purpose::Calibration { agrees: *agrees };
             let opinion = self.opinion(&judgement.sentence, answer, purpose)?;
             found.examples += 1;
-            found.right += u32::from(opinion == Some(*agrees));
+            match opinion {
+                Ok(opinion) => found.right += u32::from(opinion == *agrees),
+                Err(said) => instead = instead.or(Some(said)),
+            }
         }
         self.reader.calibrated(key, found)?;
-        Ok(found)
+        Ok((found, instead))
     }
 }
 
@@ -133,8 +148,19 @@ impl<R: Reader> Judge for Court<R> {
         let known = sentences.entry(key).or_default();
         let calibration = match known.calibration {
             Some(calibration) => calibration,
-            None => *known.calibration.insert(self.calibrate(key, judgement)?),
+            None => {
+                let (calibration, instead) = self.calibrate(key, judgement)?;
+                known.instead = instead;
+                *known.calibration.insert(calibration)
+            }
         };
+        if let (false, Some(said)) = (calibration.holds(), &known.instead) {
+            return Err(format!(
+                "the judge {} answered {said} to an example of this sentence, in {TRIES_MAX} tries, where one of two \
+                 words is wanted, YES or NO: name a model that keeps to that",
+                self.reader.model()
+            ));
+        }
         if !calibration.holds() {
             let Calibration { right, examples } = calibration;
             return Err(format!(
@@ -149,9 +175,11 @@ impl<R: Reader> Judge for Court<R> {
             return Ok(*opinion);
         }
         let opinion = self.opinion(&judgement.sentence, text, Purpose::Judgement)?;
-        let opinion = opinion.ok_or_else(|| {
+        let opinion = opinion.map_err(|said| {
             let model = self.reader.model();
-            format!("the judge {model} answered neither YES nor NO in {TRIES_MAX} tries")
+            format!(
+                "the judge {model} answered {said}, and neither YES nor NO in {TRIES_MAX} tries"
+            )
         })?;
         known.opinions.insert(text_key, opinion);
         Ok(opinion)
@@ -217,6 +245,21 @@ pub fn opinion_of(answer: &str) -> Option<bool> {
         Some(false)
     } else {
         None
+    }
+}
+
+/// An answer that is none, for a reason that may be read where what is judged must not be: as it is only where it is
+/// one word, and none of those that the judge read.
+fn in_short(answer: &str, read: &[&str]) -> String {
+    let word = answer.trim();
+    let plain = word.chars().all(|c| c.is_alphanumeric() || ".!?'-*".contains(c));
+    let core = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let is_new = || read.iter().all(|text| !text.to_lowercase().contains(&core));
+    match answer.split_whitespace().count() {
+        0 => "nothing".to_owned(),
+        1 if plain && word.len() <= WORD_BYTES_MAX && is_new() => format!("\"{word}\""),
+        1 => "another word".to_owned(),
+        words => format!("{words} words"),
     }
 }
 

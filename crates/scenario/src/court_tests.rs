@@ -84,11 +84,28 @@ fn a_judge_is_calibrated_once_and_each_text_is_asked_about_once() {
 
 #[test]
 fn who_does_not_tell_the_examples_apart_is_not_believed() {
-    for answer in [(|_| "YES") as fn(&str) -> &'static str, |_| "NO", |_| "perhaps"] {
+    for (answer, says) in [
+        (
+            (|_| "YES") as fn(&str) -> &'static str,
+            "not calibrated for this sentence: told told 1 of its 3",
+        ),
+        (|_| "NO", "not calibrated for this sentence: told told 2 of its 3"),
+        (
+            |_| "perhaps",
+            "the judge told answered \"perhaps\" to an example of this sentence, in 3 tries",
+        ),
+        (|_| "**YES**", "answered \"**YES**\" to an example"),
+        (|_| "Polite!", "answered another word to an example"),
+        (|_| "Yes, it is polite.", "answered 4 words to an example"),
+        (|_| " ", "answered nothing to an example"),
+    ] {
         let reader = told(answer);
         let court = Court::new(&reader, 7);
         let why = court.agrees(&judgement(), "Please call x1234.").unwrap_err();
-        assert!(why.contains("not calibrated for this sentence"), "{why}");
+        assert!(why.contains(says), "{why}");
+        let asked = reader.asked.load(Ordering::SeqCst);
+        assert_eq!(court.agrees(&judgement(), "Another text.").unwrap_err(), why);
+        assert_eq!(reader.asked.load(Ordering::SeqCst), asked, "examples are asked about once");
         assert!(!why.contains("polite"), "it quotes what is held out: {why}");
         let about_the_text = |(_, purpose): &(Prompt, Purpose)| *purpose == Purpose::Judgement;
         assert!(!reader.prompts.lock().unwrap().iter().any(about_the_text));
