@@ -1,11 +1,13 @@
 //! `dark verify`
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use factory::Layout;
 use indicatif::ProgressBar;
 use ledger::{Ledger, VerifyError};
-use ship::{Git, Trust, verify_shipped};
+use serde::Serialize;
+use ship::{Beside, Shipped, Trust, beside, verify_shipped};
 
 use super::{named, print_json, shown};
 use crate::Globals;
@@ -50,26 +52,42 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
 
 fn clone(globals: &Globals, dir: &Path, commit: &str, trust: &Trust) -> Result<Answer, Failure> {
     let shipped = verify_shipped(dir, commit, trust).map_err(|error| Failure::of(&error))?;
+    let beside = beside(dir, &shipped.commit).map_err(|error| Failure::of(&error))?;
     if globals.json {
-        print_json(&shipped);
+        print_json(&Verified { shipped: &shipped, files: &beside });
     } else {
         println!("commit {}", shipped.commit);
         for check in &shipped.checks {
             let mark = if check.holds { "holds" } else { "FAILS" };
             println!("    {mark}  {:<17} {}", check.name, check.detail);
         }
-        if has_changes(dir) {
-            println!("    note   the files here differ from this commit, which alone was verified");
-        }
+        let note = |files: &BTreeSet<String>, how: &str| {
+            if !files.is_empty() {
+                println!("    note   {} here, {how}, which alone was verified", few(files));
+            }
+        };
+        note(&beside.differing, "not as in this commit");
+        note(&beside.more, "not in this commit");
         println!("{}", if shipped.holds() { "verified" } else { "NOT verified" });
     }
     Ok(if shipped.holds() { Answer::Fine } else { Answer::Wanting })
 }
 
-/// Whether a clone's files are not those of its commit. A bare repository has none.
-fn has_changes(dir: &Path) -> bool {
-    let status = Git::new(dir).line(&["status", "--porcelain", "--untracked-files=no"]);
-    status.is_ok_and(|changed| !changed.is_empty())
+/// What was verified, and in what the files around it differ.
+#[derive(Serialize)]
+struct Verified<'a> {
+    #[serde(flatten)]
+    shipped: &'a Shipped,
+    files: &'a Beside,
+}
+
+/// How many files, and the first of them.
+fn few(files: &BTreeSet<String>) -> String {
+    const NAMED_MAX: usize = 3;
+    let names: Vec<&str> = files.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let more = if files.len() > NAMED_MAX { ", …" } else { "" };
+    let s = if files.len() == 1 { "" } else { "s" };
+    format!("{} file{s} ({}{more})", files.len(), names.join(", "))
 }
 
 fn log(globals: &Globals, dir: &Path, trust: &Trust) -> Result<Answer, Failure> {

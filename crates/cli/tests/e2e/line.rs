@@ -57,9 +57,18 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
     assert_eq!(world.json(&["--json", "lights"])["last"]["decision"]["level"], 5);
     assert_eq!(world.json(&["--json", "runs"])["stands"], "shipped");
 
-    assert!(!world.ok(&["verify", "clone"]).contains("differ"));
+    assert!(!world.ok(&["verify", "clone"]).contains("note"));
     world.write("clone/double.sh", "echo 8\n");
-    assert!(world.ok(&["verify", "clone"]).contains("the files here differ from this commit"));
+    world.write("clone/more.sh", "echo 9\n");
+    let told = world.ok(&["verify", "clone"]);
+    assert!(
+        told.contains("1 file (double.sh) here, not as in this commit, which alone was verified"),
+        "{told}"
+    );
+    assert!(told.contains("1 file (more.sh) here, not in this commit"), "{told}");
+    let told = world.json(&["--json", "verify", "clone"]);
+    assert_eq!(told["files"]["differing"][0], "double.sh");
+    assert_eq!(told["files"]["more"][0], "more.sh");
 }
 
 #[test]
