@@ -5,6 +5,9 @@
 //! a few reference counts, whatever it holds. It refuses to know who carries requests and webhooks to
 //! and fro, and what time it is outside.
 
+mod faults;
+mod waiting;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +15,10 @@ use base::Timestamp;
 use imbl::{OrdMap, Vector};
 use serde_json::Value;
 
-use crate::delivery::{Attempted, Delivery, To};
+use self::faults::{WebhookFaults, strike};
+pub(crate) use self::waiting::address;
+use self::waiting::{Due, Timer, WAITING_MAX};
+use crate::delivery::Delivery;
 use crate::fault::{Call, Effect, FAULTS_MAX, Fault};
 use crate::journal::{Exchange, JOURNAL_BYTES_MAX, JOURNAL_MAX};
 use crate::pack::{Pack, PackError};
@@ -26,12 +32,6 @@ pub const EPOCH: Timestamp = Timestamp(1_767_603_600_000);
 
 /// Each request moves the clock by this much, so that no two things happen at the same time.
 pub const TICK: Duration = Duration::from_millis(1);
-
-/// Timers that may fire in one advance: a script that sets a timer for now from a timer would never end.
-pub(crate) const FIRED_MAX: usize = 100_000;
-
-/// Timers and webhooks that may wait in one universe.
-pub(crate) const WAITING_MAX: usize = 100_000;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -64,22 +64,6 @@ pub(crate) struct Twin {
     pub(crate) buckets: Buckets,
     /// Where it is reached, without a slash at the end: `https://slack.com`.
     pub(crate) base: Arc<str>,
-}
-
-#[derive(Debug, Clone)]
-struct Timer {
-    twin: usize,
-    due: Due,
-}
-
-#[derive(Debug, Clone)]
-enum Due {
-    /// A script function and what it is called with.
-    Script {
-        function: Arc<str>,
-        data: Arc<Value>,
-    },
-    Delivery(Delivery),
 }
 
 /// What a universe answers to a request.
@@ -160,65 +144,6 @@ impl Universe {
         let twin = self.twin(service)?;
         self.twins[twin].base = base.trim_end_matches('/').into();
         Ok(())
-    }
-
-    /// The rules of what goes wrong from now on; their counts begin anew.
-    ///
-    /// # Errors
-    /// More rules than [`FAULTS_MAX`], and rules on services and operations that there are not.
-    pub fn set_faults(&mut self, faults: Vec<Fault>) -> Result<(), UniverseError> {
-        if faults.len() > FAULTS_MAX {
-            return Err(UniverseError::TooManyFaults { count: faults.len() });
-        }
-        self.check_faults(&faults)?;
-        (self.faults, self.struck) = (faults.into(), OrdMap::new());
-        Ok(())
-    }
-
-    /// More rules beside those that there are, whose counts go on.
-    ///
-    /// # Errors
-    /// More rules than [`FAULTS_MAX`] in all.
-    pub fn add_faults(&mut self, faults: Vec<Fault>) -> Result<(), UniverseError> {
-        let count = self.faults.len() + faults.len();
-        if count > FAULTS_MAX {
-            return Err(UniverseError::TooManyFaults { count });
-        }
-        self.check_faults(&faults)?;
-        self.faults = self.faults.iter().cloned().chain(faults).collect::<Vec<_>>().into();
-        Ok(())
-    }
-
-    /// Refuses rules that can never strike: a slip in a name would make a test of nothing.
-    fn check_faults(&self, faults: &[Fault]) -> Result<(), UniverseError> {
-        for fault in faults {
-            if let Some(service) = &fault.service {
-                self.twin(service)?;
-            }
-            let Some(operation) = &fault.operation else { continue };
-            let (start, any_rest) = match operation.strip_suffix('*') {
-                Some(start) => (start, true),
-                None => (operation.as_str(), false),
-            };
-            let packs = self.twins.iter().map(|twin| &twin.pack);
-            let meant = packs.filter(|pack| {
-                fault.service.as_deref().is_none_or(|service| service == pack.service())
-            });
-            let names: Vec<&str> = meant.flat_map(|pack| pack.operations()).collect();
-            let fits =
-                |name: &&str| if any_rest { name.starts_with(start) } else { *name == start };
-            if !names.iter().any(fits) {
-                let near =
-                    base::nearest(start, names).map(|near| format!("; did you mean `{near}`?"));
-                let (operation, near) = (operation.clone(), near.unwrap_or_default());
-                return Err(UniverseError::UnknownOperation { operation, near });
-            }
-        }
-        Ok(())
-    }
-
-    pub fn faults(&self) -> &[Fault] {
-        &self.faults
     }
 
     /// Whether services refuse calls that come too fast by the logical clock. They do by default.
@@ -339,98 +264,6 @@ impl Universe {
         Ok(reply)
     }
 
-    /// Lets time pass until `then`: timers that fall due fire in order, each at its time. A time that
-    /// has passed already changes nothing.
-    pub fn advance_to(&mut self, then: Timestamp) {
-        for _ in 0..FIRED_MAX {
-            let Some(key) = self.timers.get_min().map(|(key, _)| *key) else { break };
-            if key.0 > then {
-                break;
-            }
-            let timer = self.timers.remove(&key).expect("it was just looked up");
-            self.clock = self.clock.max(key.0);
-            match timer.due {
-                Due::Delivery(delivery) => self.outbox.push_back(delivery),
-                Due::Script { function, data } => self.fire(timer.twin, &function, &data),
-            }
-        }
-        self.clock = self.clock.max(then);
-    }
-
-    /// When the next timer falls due.
-    pub fn next_timer(&self) -> Option<Timestamp> {
-        self.timers.get_min().map(|((at, _), _)| *at)
-    }
-
-    /// Whether webhooks are due that nobody has taken.
-    pub fn has_due(&self) -> bool {
-        !self.outbox.is_empty()
-    }
-
-    /// The webhooks that are due, each to be tried once and reported on.
-    pub fn take_due(&mut self) -> Vec<Delivery> {
-        let due: Vec<Delivery> = std::mem::take(&mut self.outbox).into_iter().collect();
-        let mut signed = Vec::with_capacity(due.len());
-        for mut delivery in due {
-            let twin = &self.twins[delivery.twin];
-            let work = Work::new(twin, self.named);
-            let signed_well = crate::script::sign(twin, work, self.clock, &mut delivery);
-            if let Err(error) = signed_well {
-                self.break_down(delivery.twin, "sign", &error);
-            }
-            self.under_way.insert(delivery.id, delivery.clone());
-            signed.push(delivery);
-        }
-        signed
-    }
-
-    /// What became of a webhook's attempt. One that failed is tried again as its policy says, on the
-    /// logical clock; a report on nothing that is under way changes nothing.
-    pub fn report(&mut self, delivery: u64, attempted: &Attempted) {
-        let Some(delivery) = self.under_way.remove(&delivery) else { return };
-        let index = delivery.twin;
-        self.record(Exchange::of_delivery(
-            self.twins[index].pack.service(),
-            self.clock,
-            &delivery,
-            attempted,
-        ));
-        self.follow(index, delivery, attempted);
-        self.advance_to(self.clock);
-    }
-
-    /// Counts every webhook that is under way as failed: whoever carried them has stopped.
-    pub fn lose_under_way(&mut self) {
-        let under_way: Vec<u64> = self.under_way.keys().copied().collect();
-        let failed = Attempted::Failed { reason: "connection_failed".to_owned() };
-        for delivery in under_way {
-            self.report(delivery, &failed);
-        }
-    }
-
-    /// What a webhook's attempt leads to: the pack's function that is told of it, or another attempt.
-    fn follow(&mut self, index: usize, mut delivery: Delivery, attempted: &Attempted) {
-        if let (Some(then), true) = (&delivery.then, attempted.answered()) {
-            let (then, data) = (then.clone(), delivery.reported(attempted));
-            self.fire(index, &then, &data);
-            return;
-        }
-        if attempted.is_ok() {
-            return;
-        }
-        let retries =
-            self.twins[index].pack.webhook(&delivery.policy).map(|policy| &policy.retries_ms);
-        let wait = retries.and_then(|waits| waits.get(usize::try_from(delivery.attempt).ok()?));
-        if let Some(wait) = wait.copied() {
-            delivery.attempt += 1;
-            delivery.last = Some(attempted.reason().to_owned());
-            self.schedule(index, self.clock + Duration::from_millis(wait), Due::Delivery(delivery));
-        } else if let Some(then) = delivery.then.clone() {
-            let data = delivery.reported(attempted);
-            self.fire(index, &then, &data);
-        }
-    }
-
     /// Asks a service whether a socket may be opened by this request (`GET` with `Upgrade`). The name of
     /// the socket, to which webhooks may be addressed, and what to send first; or the refusal.
     ///
@@ -519,16 +352,6 @@ impl Universe {
         Ok(())
     }
 
-    /// A timer's script: what it refuses or fails at is in the journal, and changes nothing.
-    fn fire(&mut self, index: usize, function: &str, data: &Arc<Value>) {
-        let twin = &self.twins[index];
-        let mut work = Work::new(twin, self.named);
-        match twin.pack.call(twin, index, &mut work, self.clock, function, Value::clone(data)) {
-            Ok(_) => self.commit(index, work, &WebhookFaults::default()),
-            Err(error) => self.break_down(index, function, &error),
-        }
-    }
-
     /// Tells in the journal that a function of a pack failed that no request waits for.
     fn break_down(&mut self, index: usize, function: &str, error: &PackError) {
         let service = self.twins[index].pack.service();
@@ -568,21 +391,6 @@ impl Universe {
         }
     }
 
-    fn schedule(&mut self, twin: usize, at: Timestamp, due: Due) {
-        if self.timers.len() < WAITING_MAX {
-            self.named += 1;
-            self.timers.insert((at, self.named), Timer { twin, due });
-        }
-    }
-
-    fn jump(&mut self, ms: i64) {
-        if let Ok(forward) = u64::try_from(ms) {
-            self.advance_to(Timestamp(self.clock.0.saturating_add(forward)));
-        } else {
-            self.clock = Timestamp(self.clock.0.saturating_sub(ms.unsigned_abs()));
-        }
-    }
-
     fn record(&mut self, mut exchange: Exchange) {
         self.exchanges += 1;
         exchange.number = self.exchanges;
@@ -602,33 +410,4 @@ pub struct Opened {
     pub name: String,
     /// Texts to send at once.
     pub greeting: Vec<String>,
-}
-
-#[derive(Debug, Default)]
-struct WebhookFaults {
-    twice: bool,
-    later: Duration,
-}
-
-/// What strikes a call; counts are kept in `struck`.
-fn strike(faults: &[Fault], struck: &mut OrdMap<usize, u64>, call: Call<'_>) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for (index, fault) in faults.iter().enumerate() {
-        if fault.matches(call) {
-            let count = struck.get(&index).copied().unwrap_or(0) + 1;
-            struck.insert(index, count);
-            if fault.strikes(count) {
-                effects.push(fault.effect.clone());
-            }
-        }
-    }
-    effects
-}
-
-/// An address of a webhook that a pack wrote.
-pub(crate) fn address(text: &str) -> To {
-    match text.strip_prefix("socket:") {
-        Some(name) => To::Socket(name.to_owned()),
-        None => To::Url(text.to_owned()),
-    }
 }
