@@ -113,7 +113,11 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_it_never_was() {
         let story = tell(Some(seed), &mut kills);
         assert_eq!(story.state, undisturbed.state, "seed {seed}");
         assert_eq!(story.branches, undisturbed.branches, "seed {seed}");
-        assert!(story.told.keys().eq(undisturbed.told.keys()), "seed {seed}: {:?}", story.told);
+        // `slow` may have run out of time before it first ran, while nobody lived.
+        let certain = |told: &Told| -> BTreeSet<String> {
+            told.keys().filter(|action| !action.contains("/slow/")).cloned().collect()
+        };
+        assert_eq!(certain(&story.told), certain(&undisturbed.told), "seed {seed}");
         seed += 1;
     }
     let Kills { count, under_way, early } = kills;

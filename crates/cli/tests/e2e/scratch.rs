@@ -17,15 +17,16 @@ fn what_a_killed_program_left_behind_goes_with_the_next_start_and_what_lives_sta
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (mut line, mut told) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+        told.read_line(&mut line).unwrap();
         assert!(line.contains("127.0.0.1"), "{line}");
-        child
+        // Held open: it ends when nobody reads on.
+        (child, told)
     };
     let of = |id: u32| {
         directories(tmp.path()).into_iter().find(|path| named(path).starts_with(&format!("{id}-")))
     };
-    let (mut killed, mut living) = (serve(), serve());
+    let ((mut killed, _first), (mut living, _second)) = (serve(), serve());
     let (left, kept) = (of(killed.id()).unwrap(), of(living.id()).unwrap());
     fs::create_dir_all(left.join("dark-stage/deep")).unwrap();
     killed.kill().unwrap();
