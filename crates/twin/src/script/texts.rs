@@ -155,6 +155,18 @@ impl Text {
         more: &Map<String, Json>,
         out: &mut Vec<u8>,
     ) -> serde_json::Result<()> {
+        if roots.iter().all(|(_, root)| text::is_plain(root)) {
+            return self.write_with(roots, more, out);
+        }
+        self.write_with(&escaped(roots), more, out)
+    }
+
+    fn write_with(
+        &self,
+        roots: &[(String, String)],
+        more: &Map<String, Json>,
+        out: &mut Vec<u8>,
+    ) -> serde_json::Result<()> {
         if more.is_empty() || self.fields.is_empty() {
             self.copy(0..self.bytes.len(), roots, out);
             return Ok(());
@@ -178,7 +190,7 @@ impl Text {
         Ok(())
     }
 
-    /// A part of it, with the roots put in.
+    /// A part of it, with the roots put in as they are.
     fn copy(&self, part: Range<usize>, roots: &[(String, String)], out: &mut Vec<u8>) {
         let first = self.links.partition_point(|link| link.mark.start < part.start);
         let mut from = part.start;
@@ -187,11 +199,20 @@ impl Text {
                 break;
             }
             out.extend_from_slice(&self.bytes[from..link.mark.start]);
-            text::write_inside(&roots[link.root].1, out);
+            out.extend_from_slice(roots[link.root].1.as_bytes());
             from = link.mark.end;
         }
         out.extend_from_slice(&self.bytes[from..part.end]);
     }
+}
+
+/// Roots as they stand inside a JSON string.
+fn escaped(roots: &[(String, String)]) -> Roots {
+    let inside = |root: &str| {
+        let quoted = Json::from(root).to_string();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    roots.iter().map(|(mark, root)| (mark.clone(), inside(root))).collect()
 }
 
 fn separate(begin: usize, out: &mut Vec<u8>) {
