@@ -116,7 +116,7 @@ pub const SUITES: &[Suite] = &[
         "package-lock.json" "requirements.txt" "seed.yaml"),
     suite!("github": "suite.mjs" "expect.mjs" "issues.mjs" "pulls.mjs" "repos.mjs" "rest.mjs" "suite.py" "shapes.json"
         "package.json" "package-lock.json" "requirements.txt" "seed.yaml"),
-    suite!("jira": "suite.mjs" "expect.mjs" "hooks.mjs" "issues.mjs" "projects.mjs" "search.mjs" "site.mjs" "talk.mjs" "suite.py"
+    suite!("jira": "suite.mjs" "agile.mjs" "expect.mjs" "hooks.mjs" "issues.mjs" "projects.mjs" "search.mjs" "site.mjs" "talk.mjs" "suite.py"
         "shapes.json" "package.json" "package-lock.json" "requirements.txt" "seed.yaml"),
 ];
 

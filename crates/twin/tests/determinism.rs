@@ -32,7 +32,12 @@ const REQUESTS: [(&str, &str, &str, &str); 12] = [
         "/rest/api/2/issue",
         r#"{"fields":{"project":{"key":"TEST"},"issuetype":{"name":"Task"},"summary":"a"}}"#,
     ),
-    ("jira", "GET", "/rest/api/3/search/jql?jql=project%3DTEST%20order%20by%20key&fields=*all", ""),
+    (
+        "jira",
+        "GET",
+        "/rest/api/3/search/jql?jql=project%3DTEST%20order%20by%20key&fields=summary,status",
+        "",
+    ),
     ("echo", "POST", "/notes", r#"{"text":"a","remind_ms":5}"#),
     ("echo", "GET", "/notes", ""),
 ];

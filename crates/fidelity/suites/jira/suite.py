@@ -420,6 +420,18 @@ def _():
     same([actor.actorUser.accountId for actor in ada.project_role("SEC", roles["Viewer"]["id"]).actors], [BOB])
 
 
+@check("createSprint", "filled and emptied", "state", "sdk")
+def _():
+    [board] = ada.boards(projectKeyOrID="OPEN")
+    sprint = ada.create_sprint("py sprint", board.id)
+    issue = task()
+    ada.add_issues_to_sprint(sprint.id, [issue.key])
+    same((sprint.state, [one.key for one in ada.search_issues(f"sprint = {sprint.id}")]), ("future", [issue.key]))
+    assert "py sprint" in [one.name for one in ada.sprints(board.id)]
+    ada.move_to_backlog([issue.key])
+    same(ada.search_issues(f"sprint = {sprint.id}"), [])
+
+
 @check("getIssue", "too many calls are tried again when it is time", "protocol", "docs")
 def _():
     answer = raw("GET", "/rest/api/2/issue/FIND-1")

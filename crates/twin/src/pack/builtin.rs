@@ -25,7 +25,7 @@ pub(super) const PACKS: &[(&str, Files)] = &[
         "pulls.star" "releases.star" "repos.star" "reviews.star" "search.star" "seed.star"
         "statuses.star" "steps.star" "users.star" "wire.star"),
     pack!("jira":
-        "pack.toml" "attachments.star" "catalogue.star" "changes.star" "comments.star" "edits.star"
+        "pack.toml" "agile.star" "attachments.star" "catalogue.star" "changes.star" "comments.star" "edits.star"
         "history.star" "hooks.star" "issues.star" "jql.star" "lib.star" "links.star" "marks.star"
         "oauth.star" "parts.star" "projects.star" "search.star" "seed.star" "steps.star" "text.star"
         "transitions.star" "users.star" "values.star" "worklogs.star"),
