@@ -64,10 +64,10 @@ pub struct Stated {
 /// Nothing can be traced.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    #[error("`{what}` is no FILE:LINE, no commit in {}, and no run of this factory: {}", places(.looked), next(.near.as_deref(), "`dark runs` lists the runs"))]
-    Unknown { what: String, looked: Vec<String>, near: Option<String> },
-    #[error("no file `{file}` is committed in {}: {}", places(.looked), next(.near.as_deref(), "name it as it stands in the product, or the clone by --product"))]
-    NoFile { file: String, looked: Vec<String>, near: Option<String> },
+    #[error("`{what}` is no FILE:LINE, no commit in {looked}, and no run of this factory: {next}")]
+    Unknown { what: String, looked: String, next: String },
+    #[error("no file `{file}` is committed in {looked}: {next}")]
+    NoFile { file: String, looked: String, next: String },
     #[error("`{file}` has no line {number}: {lines} are committed in {place}")]
     NoLine { file: String, number: u32, lines: usize, place: String },
     #[error("commit {0} was not made by this factory: it has no Dark-Run trailer")]
@@ -78,14 +78,6 @@ pub enum TraceError {
     Git(#[from] GitError),
     #[error(transparent)]
     Factory(#[from] FactoryError),
-}
-
-fn next(near: Option<&str>, else_do: &str) -> String {
-    near.map_or_else(|| else_do.to_owned(), |near| format!("did you mean `{near}`?"))
-}
-
-fn places(looked: &[String]) -> String {
-    if looked.is_empty() { "no clone".to_owned() } else { looked.join(", ") }
 }
 
 impl From<ledger::LedgerError> for TraceError {
@@ -123,9 +115,10 @@ pub fn trace(factory: &Factory, what: &str, product: Option<&Path>) -> Result<Tr
         return Err(absent(&places, file, number)?);
     }
     let runs = factory.ledger.runs()?;
-    let near = base::nearest(what, runs.iter().map(RunId::as_str)).map(str::to_owned);
-    let looked = places.into_iter().map(|place| place.shown).collect();
-    Err(TraceError::Unknown { what: what.to_owned(), looked, near })
+    let near = base::nearest(what, runs.iter().map(RunId::as_str));
+    let looked: Vec<&str> = places.iter().map(|place| place.shown.as_str()).collect();
+    let (looked, next) = (told(&looked), next(near, "`dark runs` lists the runs"));
+    Err(TraceError::Unknown { what: what.to_owned(), looked, next })
 }
 
 /// What there is instead of a line that was not found.
@@ -143,7 +136,7 @@ fn absent(places: &[Place], file: &str, number: u32) -> Result<TraceError, GitEr
             return Ok(TraceError::NoLine { file, number, lines, place });
         }
         if listed.ok {
-            looked.push(shown.clone());
+            looked.push(shown.as_str());
             names.extend(list.lines().map(str::to_owned));
         }
     }
@@ -151,7 +144,9 @@ fn absent(places: &[Place], file: &str, number: u32) -> Result<TraceError, GitEr
     let near = names.iter().find(|name| name.ends_with(&below)).map(String::as_str);
     let near = near.or_else(|| base::nearest(file, names.iter().map(String::as_str)));
     let near = near.map(|near| format!("{near}:{number}"));
-    Ok(TraceError::NoFile { file: file.to_owned(), looked, near })
+    let else_do = "name it as it stands in the product, or the clone by --product";
+    let (looked, next) = (told(&looked), next(near.as_deref(), else_do));
+    Ok(TraceError::NoFile { file: file.to_owned(), looked, next })
 }
 
 fn file_and_line(what: &str) -> Option<(&str, u32)> {
@@ -181,7 +176,21 @@ fn clones(factory: &Factory, product: Option<&Path>) -> Vec<Place> {
         revision: format!("refs/dark/upstream/{}", config.branch),
         shown: format!("the line {line}"),
     });
-    here.chain(mirrors).filter(|place| place.git.dir().is_dir()).collect()
+    let is_clone = |place: &Place| {
+        place.git.dir().is_dir()
+            && place.git.try_run(&["rev-parse", "--git-dir"]).is_ok_and(|found| found.ok)
+    };
+    here.chain(mirrors).filter(is_clone).collect()
+}
+
+/// What to do next: what is near is what was meant, as likely as not.
+fn next(near: Option<&str>, else_do: &str) -> String {
+    near.map_or_else(|| else_do.to_owned(), |near| format!("did you mean `{near}`?"))
+}
+
+/// Where somebody looked, in words.
+fn told(looked: &[&str]) -> String {
+    if looked.is_empty() { "any clone".to_owned() } else { looked.join(", ") }
 }
 
 fn blame(place: &Place, file: &str, number: u32) -> Result<Option<(String, Line)>, GitError> {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use factory::Factory;
+use ledger::LedgerError;
 
-use super::print_json;
+use super::{print_json, writable};
 use crate::Globals;
 use crate::failure::{Answer, Failure};
 
@@ -36,7 +37,12 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     if let Some(digest) = args.body {
         let digest =
             digest.parse().map_err(|error: base::DigestError| Failure::usage(error.to_string()))?;
-        let body = factory.ledger.body(&digest)?;
+        let body = factory.ledger.body(&digest).map_err(|error| match error {
+            LedgerError::NoBody { .. } => {
+                Failure::usage(format!("there is no body {digest} in this factory's ledger"))
+            }
+            error => error.into(),
+        })?;
         std::io::Write::write_all(&mut std::io::stdout(), &body)?;
     } else if let Some(dir) = args.export {
         let (_, state) = factory.state(&id)?;
@@ -45,6 +51,7 @@ pub(crate) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
             .map_err(|error| Failure::usage(base::chain(&error)))?;
         println!("wrote {}", dir.display());
     } else if let Some(file) = args.recording {
+        writable("recording", &file)?;
         let recording = factory::record_run(&factory.ledger, &id)?;
         std::fs::write(&file, recording.to_text())?;
         println!("wrote {} entries to {}", recording.entries.len(), file.display());

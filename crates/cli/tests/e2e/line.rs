@@ -50,6 +50,9 @@ fn an_intent_becomes_shipped_verified_traceable_software() {
     let replayed = world.json(&["--json", "replay", "double-1"]);
     assert_eq!(replayed["same"], true, "{replayed}");
     world.ok(&["show", "double-1", "--recording", "recording.json"]);
+    world.exits(&["show", "double-1", "--recording", "nope/recording.json"], 2);
+    let none = format!("sha256:{}", "0".repeat(64));
+    world.exits(&["show", "double-1", "--body", &none], 2);
     assert_eq!(world.json(&["--json", "replay", "recording.json"])["same"], true);
 
     let case = world.ok(&["show", "double-1", "--case"]);
