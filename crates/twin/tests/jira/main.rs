@@ -1,12 +1,12 @@
 //! The Jira pack: what a program that lives by issues, their workflow and queries depends on.
 
-use std::time::Duration;
+mod hooks;
+mod queries;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use twin::delivery::{Attempted, To};
 use twin::{Fault, Pack, Universe};
 
 const ADA: &str = "ada@example.com:ada";
@@ -246,178 +246,6 @@ fn whoever_may_not_see_a_project_is_told_that_there_is_none() {
 }
 
 #[test]
-fn queries_find_what_they_say_and_mistakes_are_jiras() {
-    let mut universe = universe();
-    let one = task(
-        &mut universe,
-        json!({ "summary": "Login breaks", "labels": ["red"], "priority": { "name": "High" }, "assignee": { "accountId": "bob-1" } }),
-    );
-    universe.advance_to(universe.now() + Duration::from_secs(3 * 24 * 3600));
-    let two = task(
-        &mut universe,
-        json!({ "summary": "Build a tool", "components": [{ "name": "Backend" }], "duedate": "2026-02-01" }),
-    );
-    ask(
-        &mut universe,
-        ADA,
-        &format!("POST /rest/api/3/issue/{two}/transitions"),
-        json!({ "transition": { "id": "31" } }),
-    );
-    for (jql, expected) in [
-        ("project = OPEN", vec![&two, &one]),
-        ("project = open order by key", vec![&one, &two]),
-        ("project = OPEN and status = Done", vec![&two]),
-        ("project = OPEN and status != Done", vec![&one]),
-        ("assignee = bob-1", vec![&one]),
-        ("assignee in (\"Bob\", currentUser())", vec![&one]),
-        // Who has no assignee is not unequal to one.
-        ("assignee != bob-1", vec![]),
-        ("project = OPEN and assignee is EMPTY", vec![&two]),
-        ("labels in (red, blue) or component = Backend order by created", vec![&one, &two]),
-        ("project = OPEN and not labels = red", vec![&two]),
-        ("summary ~ \"break login\"", vec![&one]),
-        ("summary ~ tools", vec![&two]),
-        ("text ~ \"\\\"a tool\\\"\"", vec![&two]),
-        ("project = OPEN and created < -1d", vec![&one]),
-        ("due <= 2026-02-01", vec![&two]),
-        ("due < \"2026/02/01\"", vec![]),
-        ("resolution = Unresolved and project = OPEN", vec![&one]),
-        ("priority > Medium", vec![&one]),
-        ("project = OPEN order by priority DESC", vec![&one, &two]),
-        ("key in (OPEN-1, OPEN-2) and statusCategory = \"To Do\"", vec![&one]),
-        ("status was \"To Do\" and status = Done", vec![&two]),
-    ] {
-        let expected: Vec<String> = expected.into_iter().cloned().collect();
-        assert_eq!(found(&mut universe, jql), Ok(expected), "{jql}");
-    }
-    for (jql, expected) in [
-        ("project = NOPE", "The value 'NOPE' does not exist for the field 'project'."),
-        ("shoe = 3", "Field 'shoe' does not exist or you do not have permission to view it."),
-        ("summary = x", "The operator '=' is not supported by the 'summary' field."),
-        ("project ~ OPEN", "The operator '~' is not supported by the 'project' field."),
-        ("created > soon", "Date value 'soon' for field 'created' is invalid."),
-        ("key = OPEN-9", "An issue with key 'OPEN-9' does not exist for field 'key'."),
-        ("assignee = nobody()", "Unable to find JQL function 'nobody()'."),
-        ("order by key", "Unbounded JQL queries are not allowed here."),
-        ("project = OPEN order by shoe", "Field 'shoe' does not exist"),
-        ("project OPEN", "Error in the JQL Query: Expecting operator but got 'OPEN'."),
-    ] {
-        let told = found(&mut universe, jql).unwrap_err();
-        assert!(told.starts_with(expected), "{jql}: {told}");
-    }
-}
-
-#[test]
-fn pages_follow_one_another_and_tokens_are_of_their_query() {
-    let mut universe = universe();
-    let keys: Vec<String> = (0..5).map(|_| task(&mut universe, json!({}))).collect();
-    let (mut seen, mut token) = (Vec::new(), Value::Null);
-    for _ in 0..3 {
-        let mut body =
-            json!({ "jql": "project = OPEN order by key", "maxResults": 2, "fields": ["key"] });
-        if token.is_string() {
-            body["nextPageToken"] = token;
-        }
-        let (_, page) = ask(&mut universe, ADA, "POST /rest/api/3/search/jql", body);
-        seen.extend(
-            page["issues"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|issue| issue["key"].as_str().unwrap().to_owned()),
-        );
-        token = page["nextPageToken"].clone();
-        assert_eq!(page["isLast"], !token.is_string());
-    }
-    assert_eq!((seen, token), (keys, Value::Null));
-    let (_, page) = ask(
-        &mut universe,
-        ADA,
-        "POST /rest/api/3/search/jql",
-        json!({ "jql": "project = OPEN", "maxResults": 2 }),
-    );
-    let other = json!({ "jql": "project = SEC", "nextPageToken": page["nextPageToken"] });
-    assert_eq!(ask(&mut universe, ADA, "POST /rest/api/3/search/jql", other).0, 400);
-    assert_eq!(
-        ask(&mut universe, ADA, "GET /rest/api/3/search?jql=project%3DOPEN", Value::Null).0,
-        410
-    );
-}
-
-#[test]
-fn a_webhook_is_told_of_what_its_query_finds_signed_and_again_when_it_fails() {
-    let mut universe = universe();
-    let hook = json!({ "name": "h", "url": "http://127.0.0.1:1/hook", "events": ["jira:issue_updated"], "secret": "s3", "filters": { "issue-related-events-section": "status = Done" } });
-    assert_eq!(ask(&mut universe, BOB, "POST /rest/webhooks/1.0/webhook", hook.clone()).0, 403);
-    assert_eq!(ask(&mut universe, ADA, "POST /rest/webhooks/1.0/webhook", hook).0, 201);
-    let key = task(&mut universe, json!({}));
-    let line = format!("POST /rest/api/2/issue/{key}/transitions");
-    ask(&mut universe, ADA, &line, json!({ "transition": { "id": "21" } }));
-    assert!(universe.take_due().is_empty());
-    ask(&mut universe, ADA, &line, json!({ "transition": { "id": "31" } }));
-    let due = universe.take_due();
-    assert_eq!((due.len(), &due[0].to), (1, &To::Url("http://127.0.0.1:1/hook".into())));
-    let header = |due: &twin::delivery::Delivery, name: &str| {
-        due.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
-    };
-    let id = header(&due[0], "x-atlassian-webhook-identifier").unwrap();
-    assert!(header(&due[0], "x-hub-signature").unwrap().starts_with("sha256="));
-    let body: Value = serde_json::from_slice(&due[0].body).unwrap();
-    assert_eq!(
-        (&body["webhookEvent"], &body["issue"]["key"]),
-        (&json!("jira:issue_updated"), &json!(key))
-    );
-    assert_eq!(body["changelog"]["items"][0]["toString"], "Done");
-    assert_eq!(
-        body["issue"]["self"],
-        format!("http://jira.test/rest/api/2/issue/{}", body["issue"]["id"].as_str().unwrap())
-    );
-    universe.report(due[0].id, &Attempted::Failed { reason: "connection_failed".into() });
-    universe.advance_to(universe.now() + Duration::from_secs(300));
-    let again = universe.take_due();
-    assert_eq!(header(&again[0], "x-atlassian-webhook-identifier"), Some(id));
-    assert_eq!(header(&again[0], "x-atlassian-webhook-retry").as_deref(), Some("1"));
-}
-
-#[test]
-fn an_apps_webhooks_are_its_own_and_end() {
-    let mut universe = universe();
-    let register = json!({ "url": "http://127.0.0.1:1/app", "webhooks": [
-        { "jqlFilter": "project = OPEN", "events": ["jira:issue_created", "comment_created"] },
-        { "jqlFilter": "project = NOPE", "events": ["jira:issue_created"] },
-        { "jqlFilter": "summary ~ x", "events": ["jira:issue_created"] },
-    ] });
-    assert_eq!(ask(&mut universe, ADA, "POST /rest/api/3/webhook", register.clone()).0, 403);
-    let line = format!("POST {GATEWAY}/webhook");
-    let told = send(&mut universe, &line, "Bearer app", &register);
-    let results: Value = serde_json::from_slice(told.body()).unwrap();
-    assert_eq!(
-        results["webhookRegistrationResult"],
-        json!([
-            { "createdWebhookId": 1 },
-            { "errors": ["The value 'NOPE' does not exist for the field 'project'."] },
-            { "errors": ["The clause summary is unsupported"] },
-        ])
-    );
-    let key = task(&mut universe, json!({}));
-    let due = universe.take_due();
-    let body: Value = serde_json::from_slice(&due[0].body).unwrap();
-    assert_eq!(
-        (&body["webhookEvent"], &body["matchedWebhookIds"]),
-        (&json!("jira:issue_created"), &json!([1]))
-    );
-    universe.advance_to(universe.now() + Duration::from_secs(31 * 24 * 3600));
-    universe.take_due();
-    ask(
-        &mut universe,
-        ADA,
-        &format!("POST /rest/api/2/issue/{key}/comment"),
-        json!({ "body": "late" }),
-    );
-    assert!(universe.take_due().is_empty());
-}
-
-#[test]
 fn too_many_calls_are_told_when_to_come_again() {
     let mut universe = universe();
     let rules = json!([{ "service": "jira", "operation": "getIssue", "fault": "rate_limited", "retry_after": 7 }]);
@@ -431,6 +259,84 @@ fn too_many_calls_are_told_when_to_come_again() {
     assert!(told.headers().contains_key("x-ratelimit-reset"));
     let told = send(&mut universe, "GET /rest/api/3/issue/SEC-1", &header, &Value::Null);
     assert_eq!(told.headers()["x-ratelimit-limit"], "65000");
+}
+
+#[test]
+fn what_is_of_the_wrong_form_is_refused_and_breaks_nothing() {
+    let mut universe = universe();
+    let key = task(&mut universe, json!({}));
+    let deep = (0..40).fold(
+        json!({ "type": "text", "text": "x" }),
+        |inner, _| json!({ "type": "panel", "content": [inner] }),
+    );
+    for (line, body) in [
+        ("POST /rest/api/3/issue", json!({ "fields": "x" })),
+        (
+            "POST /rest/api/3/issue",
+            json!({ "fields": { "project": "OPEN", "issuetype": 1, "summary": {} } }),
+        ),
+        ("PUT /rest/api/3/issue/KEY", json!({ "update": { "labels": { "add": "x" } } })),
+        (
+            "PUT /rest/api/3/issue/KEY",
+            json!({ "fields": { "labels": [1], "components": "x", "assignee": 3, "parent": [] } }),
+        ),
+        (
+            "POST /rest/api/3/issue/KEY/comment",
+            json!({ "body": { "type": "doc", "version": 1, "content": [1] } }),
+        ),
+        (
+            "POST /rest/api/3/issue/KEY/comment",
+            json!({ "body": { "type": "doc", "version": 1, "content": [deep] } }),
+        ),
+        ("POST /rest/api/3/issue/KEY/transitions", json!({ "transition": [] })),
+        ("POST /rest/api/3/issue/KEY/worklog", json!({ "timeSpentSeconds": "soon" })),
+        ("POST /rest/api/3/issueLink", json!({ "type": "Blocks" })),
+        ("POST /rest/api/3/search/jql", json!({ "jql": ["x"] })),
+        ("POST /rest/api/3/search/jql", json!({ "jql": "created > currentUser()" })),
+        ("POST /rest/api/3/search/jql", json!({ "jql": "status in Done" })),
+        ("POST /rest/api/3/jql/parse", json!({ "queries": {} })),
+        ("POST /rest/webhooks/1.0/webhook", json!({ "name": [], "url": {} })),
+        ("POST /rest/agile/1.0/sprint", json!({ "name": [], "originBoardId": 1 })),
+    ] {
+        let line = line.replace("KEY", &key);
+        let (status, told) = ask(&mut universe, ADA, &line, body.clone());
+        assert_eq!(status, 400, "{line} {body}: {told}");
+    }
+    assert!(universe.journal().all(|exchange| exchange.broken.is_none()));
+    assert_eq!(get(&mut universe, ADA, &format!("/rest/api/3/issue/{key}/changelog"))["total"], 0);
+}
+
+#[test]
+fn a_sprint_holds_issues_until_it_ends() {
+    let mut universe = universe();
+    let (done, left) = (task(&mut universe, json!({})), task(&mut universe, json!({})));
+    let (_, sprint) = ask(
+        &mut universe,
+        ADA,
+        "POST /rest/agile/1.0/sprint",
+        json!({ "name": "One", "originBoardId": 1 }),
+    );
+    let at = format!("/rest/agile/1.0/sprint/{}", sprint["id"]);
+    assert_eq!(ask(&mut universe, BOB, &format!("POST {at}"), json!({ "name": "Mine" })).0, 403);
+    assert_eq!(
+        ask(&mut universe, ADA, &format!("POST {at}/issue"), json!({ "issues": [done, left] })).0,
+        204
+    );
+    let begin = json!({ "state": "active", "startDate": "2026-01-05T09:00:00.000Z", "endDate": "2026-01-19T09:00:00.000Z" });
+    assert_eq!(ask(&mut universe, ADA, &format!("POST {at}"), begin).1["state"], "active");
+    assert_eq!(
+        found(&mut universe, "sprint in openSprints() order by key"),
+        Ok(vec![done.clone(), left])
+    );
+    ask(
+        &mut universe,
+        ADA,
+        &format!("POST /rest/api/3/issue/{done}/transitions"),
+        json!({ "transition": { "id": "31" } }),
+    );
+    assert_eq!(ask(&mut universe, ADA, &format!("POST {at}"), json!({ "state": "closed" })).0, 200);
+    assert_eq!(found(&mut universe, "sprint = One"), Ok(vec![done]));
+    assert_eq!(ask(&mut universe, ADA, &format!("POST {at}"), json!({ "state": "active" })).0, 400);
 }
 
 #[test]
