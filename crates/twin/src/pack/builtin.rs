@@ -15,10 +15,10 @@ pub(super) const PACKS: &[(&str, Files)] = &[
         "interactions.star" "lib.star" "members.star" "messages.star" "oauth.star" "people.star" "reactions.star"
         "rooms.star" "schedule.star" "seed.star" "steps.star" "usergroups.star" "users.star" "views.star"),
     pack!("okta":
-        "pack.toml" "apps.star" "assignments.star" "auth.star" "authn.star" "expression.star"
+        "pack.toml" "app.star" "apps.star" "assignments.star" "auth.star" "authn.star" "expression.star"
         "factors.star" "groups.star" "hooks.star" "lib.star" "lifecycle.star" "logs.star"
-        "oauth.star" "passwords.star" "policies.star" "provisioning.star" "rules.star" "seed.star"
-        "servers.star" "settings.star" "tokens.star" "users.star"),
+        "oauth.star" "org.star" "passwords.star" "policies.star" "policy.star" "provisioning.star" "rules.star" "seed.star"
+        "server.star" "servers.star" "settings.star" "tokens.star" "users.star"),
     pack!("github":
         "pack.toml" "apps.star" "comments.star" "commits.star" "contents.star" "gitdata.star"
         "graph.star" "hooks.star" "issues.star" "lib.star" "meta.star" "protection.star"
