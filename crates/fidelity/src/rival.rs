@@ -13,6 +13,9 @@ use crate::suite::{SuiteError, node, npm_install};
 /// The version that is compared. npm's `latest` is another program of that name.
 pub const EMULATE: &str = "0.12.2";
 
+/// The services of ours that it has, too.
+const SERVICES: [&str; 3] = ["github", "okta", "slack"];
+
 /// How long it may take to start.
 const START_MAX: Duration = Duration::from_secs(30);
 
@@ -33,6 +36,11 @@ pub enum RivalError {
 }
 
 impl Rival {
+    /// Whether it has such a service.
+    pub fn has(service: &str) -> bool {
+        SERVICES.contains(&service)
+    }
+
     /// Installs emulate under `cache`, where it is not yet, and starts one service of it.
     ///
     /// # Errors

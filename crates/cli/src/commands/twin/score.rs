@@ -47,10 +47,16 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     let suites = chosen(&args)?;
     let cache = cache_dir(args.cache.as_deref())?;
     let mut rows = Vec::new();
-    let mut all_well = true;
+    // What was scored before one that cannot be is shown and kept all the same.
+    let mut failed = None;
     for suite in suites {
-        rows.push(one(globals, &args, suite, &cache)?);
-        all_well &= rows.last().is_some_and(|scored| scored.well());
+        match one(globals, &args, suite, &cache) {
+            Ok(scored) => rows.push(scored),
+            Err(failure) => {
+                failed = Some(failure);
+                break;
+            }
+        }
     }
     if !globals.json {
         for scored in &rows {
@@ -60,7 +66,11 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Answer, Failure> {
     if let Some(file) = &args.save {
         save(file, &rows)?;
     }
-    Ok(if all_well { Answer::Fine } else { Answer::Wanting })
+    match failed {
+        Some(failure) => Err(failure),
+        None if rows.iter().all(Scored::well) => Ok(Answer::Fine),
+        None => Ok(Answer::Wanting),
+    }
 }
 
 /// What a service's servers scored.
@@ -136,7 +146,9 @@ fn one(
         }
     }
     let mut rows = vec![(OURS.to_owned(), score(&ours))];
-    if args.beside_emulate {
+    if args.beside_emulate && !Rival::has(service) {
+        eprintln!("{service}: emulate {EMULATE} has no such service");
+    } else if args.beside_emulate {
         for language in LANGUAGES {
             let rival = Rival::start(cache, service, suite.seed, &mut tell)
                 .map_err(|error| Failure::of(&error))?;
