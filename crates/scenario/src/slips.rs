@@ -142,24 +142,10 @@ fn long_waits(steps: &[Step]) -> Option<Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::tests::read;
 
     fn check(steps: &str, expected: &[&str]) {
-        let text = format!("@R1\nFeature: f\n\n  Scenario: s\n{steps}");
-        let service = intent::Service {
-            name: "bot".to_owned(),
-            start: vec!["sh".to_owned()],
-            port: 8080,
-            ready: "/".to_owned(),
-        };
-        let interface = intent::Interface {
-            commands: BTreeMap::new(),
-            files: Vec::new(),
-            build: None,
-            service: Some(service),
-            twins: BTreeMap::new(),
-            text: String::new(),
-        };
-        let scenarios = intent::parse_feature("f.feature", &text, &interface).unwrap();
+        let (_, scenarios) = read(&[], steps);
         let found: Vec<String> = slips(&scenarios).iter().map(ToString::to_string).collect();
         assert_eq!(found, expected);
     }

@@ -118,8 +118,10 @@ fn no_rule(pack: &Pack, service: &str, row: &Row) -> Option<Diagnostic> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
+
+    use intent::Interface;
 
     use super::*;
 
@@ -129,6 +131,13 @@ mod tests {
 
     fn told_of(variables: &[&str], steps: &str) -> Vec<String> {
         let own = BTreeMap::from([("slack".to_owned(), Pack::builtin("slack").unwrap())]);
+        let (interface, scenarios) = read(variables, steps);
+        let found = unknown_words(&interface, &scenarios, &Packs::made_of(own));
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    /// A scenario of these steps, about a service that is told these variables of its Slack twin.
+    pub(crate) fn read(variables: &[&str], steps: &str) -> (Interface, Vec<Scenario>) {
         let text = format!("@R1\nFeature: f\n\n  Scenario: s\n{steps}");
         let service = intent::Service {
             name: "bot".to_owned(),
@@ -136,7 +145,7 @@ mod tests {
             port: 8080,
             ready: "/".to_owned(),
         };
-        let interface = intent::Interface {
+        let interface = Interface {
             commands: BTreeMap::new(),
             files: Vec::new(),
             build: None,
@@ -148,8 +157,7 @@ mod tests {
             text: String::new(),
         };
         let scenarios = intent::parse_feature("f.feature", &text, &interface).unwrap();
-        let found = unknown_words(&interface, &scenarios, &Packs::made_of(own));
-        found.iter().map(ToString::to_string).collect()
+        (interface, scenarios)
     }
 
     #[test]

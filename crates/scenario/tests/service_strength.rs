@@ -1,13 +1,12 @@
 //! What would go unnoticed in a small service: each expectation that is taken away lets a sabotage pass.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::sync::Arc;
+mod desk;
 
-use intent::{Intent, Scenario, parse_feature};
-use sandbox::{Cancel, Choice, Sandbox};
-use scenario::{Observation, Packs, PlaySettings, Player, ServiceStrength, unplayed_faults};
-use twin::Pack;
+use intent::Scenario;
+use sandbox::Choice;
+use scenario::{Observation, PlaySettings, Player, ServiceStrength, unplayed_faults};
+
+use crate::desk::Desk;
 
 const INTENT: &str = "+++\nid = \"t\"\ntitle = \"T\"\nline = \"t\"\nowner = \"a@example.com\"\nlevel = 0\n\
     budget = { usd = 1.0, tokens = 1, wall = \"1m\" }\nsatisfaction = 0.5\n+++\n\n## Goal\nG.\n\n\
@@ -66,23 +65,11 @@ const ANSWER: &str = "    Then the JSON at \"$.ticket\" is \"t2\"\n";
 const COUNT: &str = "    Then desk has 2 tickets\n";
 const TEXT: &str = "    Then desk has 1 ticket containing \"is on fire\"\n";
 
-struct Bench {
-    intent: Intent,
-    packs: Packs,
-}
+struct Bench(Desk);
 
 impl Bench {
     fn new() -> Self {
-        let files = [
-            ("pack.toml", include_str!("desk/pack.toml")),
-            ("desk.star", include_str!("desk/desk.star")),
-        ];
-        let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
-        let pack = Pack::read(&BTreeMap::from(files)).unwrap_or_else(|error| panic!("{error}"));
-        let intent = Intent::parse("intent.md", INTENT).unwrap().0;
-        let own = BTreeMap::from([("desk".to_owned(), Arc::new(pack))]);
-        let packs = Packs::of(&intent.interface, &own).unwrap();
-        Self { intent, packs }
+        Self(Desk::of(INTENT))
     }
 
     fn scenarios(&self, all: &[&str]) -> Vec<Scenario> {
@@ -90,23 +77,11 @@ impl Bench {
         for steps in all {
             feature += &format!("  Scenario: s\n{steps}\n");
         }
-        let read = parse_feature("f.feature", &feature, &self.intent.interface);
-        read.unwrap_or_else(|found| panic!("{}", found[0]))
+        self.0.scenarios(&feature)
     }
 
     fn with<T>(&self, bot: &str, act: impl FnOnce(&Player<'_>) -> T) -> T {
-        let product = tempfile::tempdir().unwrap();
-        fs::write(product.path().join("bot.py"), bot).unwrap();
-        let (sandbox, cancel) = (Sandbox::open(Choice::Auto).unwrap(), Cancel::default());
-        let player = Player {
-            sandbox: &sandbox,
-            cancel: &cancel,
-            product: product.path(),
-            interface: &self.intent.interface,
-            packs: &self.packs,
-            settings: &PlaySettings::default(),
-        };
-        act(&player)
+        self.0.with(Choice::Auto, &PlaySettings::default(), bot, act)
     }
 
     fn observed(&self, bot: &str, scenario: &Scenario) -> Observation {
@@ -206,7 +181,7 @@ fn faults_that_scenarios_never_speak_of_are_told_without_playing() {
     let bench = Bench::new();
     let faults = "    Given desk has the faults:\n      | operation | fault |\n      | tickets.open | latency |\n      | tickets.list | truncated |\n";
     let scenarios = bench.scenarios(&[&format!("{faults}{WHEN}{STATUS}")]);
-    let found = unplayed_faults(&bench.intent, &scenarios);
+    let found = unplayed_faults(&bench.0.intent, &scenarios);
     assert_eq!(found.len(), 1);
     assert_eq!(
         found[0].message,

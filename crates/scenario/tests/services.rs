@@ -1,14 +1,15 @@
 //! Services, right and wrong, in the real sandbox with twins on their loopback.
 
-use std::collections::BTreeMap;
-use std::fs;
+mod desk;
+
 use std::sync::{Arc, Mutex};
 
-use intent::{Intent, Judgement, Scenario, parse_feature};
+use intent::{Judgement, Scenario};
 use policy::FailureKind;
-use sandbox::{Cancel, Choice, Sandbox};
-use scenario::{Heard, Judge, Packs, PlaySettings, Played, Player, Watched, strength};
-use twin::Pack;
+use sandbox::Choice;
+use scenario::{Heard, Judge, PlaySettings, Played, Watched, strength};
+
+use crate::desk::Desk;
 
 const INTENT: &str = "+++\nid = \"t\"\ntitle = \"T\"\nline = \"t\"\nowner = \"a@example.com\"\nlevel = 0\n\
     budget = { usd = 1.0, tokens = 1, wall = \"1m\" }\nsatisfaction = 0.5\n+++\n\n## Goal\nG.\n\n\
@@ -88,22 +89,12 @@ HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 "#;
 
 struct Setting {
-    intent: Intent,
-    packs: Packs,
+    desk: Desk,
     judge: Option<Arc<dyn Judge>>,
 }
 
 fn setting() -> Setting {
-    let files = [
-        ("pack.toml", include_str!("desk/pack.toml")),
-        ("desk.star", include_str!("desk/desk.star")),
-    ];
-    let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    let pack = Pack::read(&BTreeMap::from(files)).unwrap_or_else(|error| panic!("{error}"));
-    let intent = Intent::parse("intent.md", INTENT).unwrap().0;
-    let own = BTreeMap::from([("desk".to_owned(), Arc::new(pack))]);
-    let packs = Packs::of(&intent.interface, &own).unwrap();
-    Setting { intent, packs, judge: None }
+    Setting { desk: Desk::of(INTENT), judge: None }
 }
 
 impl Setting {
@@ -111,29 +102,20 @@ impl Setting {
         let lines: String =
             steps.trim().lines().map(|line| format!("    {}\n", line.trim())).collect();
         let feature = format!("@R1\nFeature: f\n  Scenario: s\n{lines}");
-        let read = parse_feature("f.feature", &feature, &self.intent.interface);
-        read.unwrap_or_else(|found| panic!("{}", found[0])).remove(0)
+        self.desk.scenarios(&feature).remove(0)
     }
 
     fn play(&self, choice: Choice, bot: &str, steps: &str, seed: u64) -> (Played, Vec<String>) {
-        let product = tempfile::tempdir().unwrap();
-        fs::write(product.path().join("bot.py"), bot).unwrap();
-        let (sandbox, cancel) = (Sandbox::open(choice).unwrap(), Cancel::default());
         let settings = PlaySettings { judge: self.judge.clone(), ..PlaySettings::default() };
-        let player = Player {
-            sandbox: &sandbox,
-            cancel: &cancel,
-            product: product.path(),
-            interface: &self.intent.interface,
-            packs: &self.packs,
-            settings: &settings,
-        };
-        let mut seen = Vec::new();
-        let played = player.watched(&self.scenario(steps), seed, &mut |news| match news {
-            Watched::Step(step) => seen.push(step.text.clone()),
-            Watched::Exchange(one) => seen.push(format!("{} {:?}", one.operation, one.status)),
-        });
-        (played.played, seen)
+        let scenario = self.scenario(steps);
+        self.desk.with(choice, &settings, bot, |player| {
+            let mut seen = Vec::new();
+            let played = player.watched(&scenario, seed, &mut |news| match news {
+                Watched::Step(step) => seen.push(step.text.clone()),
+                Watched::Exchange(one) => seen.push(format!("{} {:?}", one.operation, one.status)),
+            });
+            (played.played, seen)
+        })
     }
 }
 
@@ -329,7 +311,7 @@ fn the_seed_is_the_twins() {
 
 #[test]
 fn services_that_answer_all_alike_are_caught_or_told() {
-    let Setting { intent, packs, .. } = setting();
+    let Desk { intent, packs } = setting().desk;
     let of = |steps: &str| {
         let scenarios = [setting().scenario(steps)];
         let found = strength(&intent, &scenarios, &packs);
@@ -381,6 +363,7 @@ fn a_judge_reads_responses_their_values_and_what_twins_tell() {
     assert!(matches!(played, Played::Failed(one) if one.kind == FailureKind::WrongResponse));
     assert_eq!(setting.play(Choice::Auto, BOT, &steps, 0).0, Played::Satisfied);
     let words = setting.scenario(&steps.replace("tickets of desk", "tickts of desk"));
-    let found = scenario::unknown_words(&setting.intent.interface, &[words], &setting.packs);
+    let found =
+        scenario::unknown_words(&setting.desk.intent.interface, &[words], &setting.desk.packs);
     assert!(found[0].to_string().contains("tickts"), "{}", found[0]);
 }
