@@ -95,6 +95,12 @@ pub struct Suite {
     files: &'static [(&'static str, &'static str)],
 }
 
+/// What every suite has besides its own files.
+const SHARED: [(&str, &str); 2] = [
+    ("harness.mjs", include_str!("../suites/harness.mjs")),
+    ("harness.py", include_str!("../suites/harness.py")),
+];
+
 macro_rules! suite {
     ($service:literal: $($file:literal)*) => {
         Suite {
@@ -160,7 +166,8 @@ impl Suite {
         cache: &Path,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Installed, SuiteError> {
-        let all: String = self.files.iter().map(|(_, text)| *text).collect();
+        let files = || self.files.iter().chain(&SHARED);
+        let all: String = files().map(|(_, text)| *text).collect();
         let name = format!("{}-{}", self.service, base::Digest::of(all).short());
         let directory = cache.join(name);
         let node = node(cache, tell)?;
@@ -174,7 +181,7 @@ impl Suite {
             move |source| SuiteError::Io { doing, path, source }
         };
         fs::create_dir_all(&directory).map_err(failed("make", &directory))?;
-        for (name, text) in self.files {
+        for (name, text) in files() {
             let path = directory.join(name);
             fs::write(&path, text).map_err(failed("write", &path))?;
         }

@@ -4,6 +4,9 @@ import { createServer } from 'node:http';
 import { Octokit } from '@octokit/rest';
 import Ajv from 'ajv';
 import addFormats from 'ajv-formats';
+import { checking, same, that } from './harness.mjs';
+
+export { same, that };
 
 export const BASE = process.env.TWIN_URL;
 export const CONTROL = process.env.TWIN_CONTROL;
@@ -40,15 +43,6 @@ export function shaped(operation, response) {
   return response.data;
 }
 
-export function that(truth, detail = 'it is not so') {
-  if (!truth) throw new Error(typeof detail === 'string' ? detail : JSON.stringify(detail));
-}
-
-export function same(found, wanted, what = 'it') {
-  const [a, b] = [JSON.stringify(found), JSON.stringify(wanted)];
-  if (a !== b) throw new Error(`${what} is ${a}, not ${b}`);
-}
-
 // The call is refused with this status, and with what the body must have.
 export async function refused(call, status, wanted = {}) {
   let answer;
@@ -68,22 +62,7 @@ export async function refused(call, status, wanted = {}) {
   throw new Error(`it was answered with ${answer?.status}`);
 }
 
-export async function check(operation, name, kind, source, run) {
-  let detail = '';
-  let timer;
-  try {
-    const late = new Promise((_, fail) => {
-      timer = setTimeout(() => fail(new Error('no answer in time')), CHECK_MS);
-    });
-    await Promise.race([run(), late]);
-  } catch (error) {
-    detail = String(error.message ?? error).slice(0, 300) || 'failed';
-  }
-  clearTimeout(timer);
-  const line = { operation, check: name, kind, source, ok: detail === '' };
-  if (detail) line.detail = detail;
-  console.log(JSON.stringify(line));
-}
+export const check = checking(CHECK_MS);
 
 let made = 0;
 // A repository of octocat's with a first commit, for one expectation alone.

@@ -5,6 +5,7 @@ import json
 import os
 
 from github import Auth, Github, GithubException, UnknownObjectException
+from harness import check, run_all, same
 
 BASE = os.environ["TWIN_URL"]
 NUMBERS = itertools.count(1)
@@ -16,20 +17,6 @@ def client(token=None):
 
 
 octocat, hubot, stranger = client("gho_octocat"), client("gho_hubot"), client("gho_stranger")
-CHECKS = []
-
-
-def check(operation, name, kind, source):
-    def keep(run):
-        CHECKS.append((operation, name, kind, source, run))
-        return run
-
-    return keep
-
-
-def same(found, wanted, what="it"):
-    if found != wanted:
-        raise AssertionError(f"{what} is {found!r}, not {wanted!r}")
 
 
 def refused(call, status, error=GithubException, says="", code=None):
@@ -464,14 +451,4 @@ def _():
     same(repo.update(), False)
 
 
-def main():
-    for operation, name, kind, source, run in CHECKS:
-        line = {"operation": operation, "check": name, "kind": kind, "source": source, "ok": True}
-        try:
-            run()
-        except Exception as cause:  # whatever it is, the others go on
-            line |= {"ok": False, "detail": f"{type(cause).__name__}: {cause}"[:300]}
-        print(json.dumps(line), flush=True)
-
-
-main()
+run_all()

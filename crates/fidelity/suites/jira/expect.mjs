@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createCloudClient } from 'jira.js';
+import { checking, same, that } from './harness.mjs';
+
+export { same, that };
 
 export const BASE = process.env.TWIN_URL;
 export const CONTROL = process.env.TWIN_CONTROL;
@@ -23,15 +26,6 @@ export const bob = basic('bob');
 export const eve = basic('eve');
 export const wrong = client({ type: 'basic', email: 'ada@example.com', apiToken: 'nope' });
 export const app = client({ type: 'bearer', token: 'oauth_ada' }, GATEWAY);
-
-export function that(truth, detail = 'it is not so') {
-  if (!truth) throw new Error(typeof detail === 'string' ? detail : JSON.stringify(detail));
-}
-
-export function same(found, wanted, what = 'it') {
-  const [a, b] = [JSON.stringify(found), JSON.stringify(wanted)];
-  if (a !== b) throw new Error(`${what} is ${a}, not ${b}`);
-}
 
 const STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}$/;
 
@@ -92,23 +86,7 @@ export async function refused(call, status, { message, errors, says } = {}) {
   throw new Error(`it was answered with ${JSON.stringify(answer)}`);
 }
 
-export async function check(operation, name, kind, source, run) {
-  let detail = '';
-  let timer;
-  try {
-    const late = new Promise((_, fail) => {
-      timer = setTimeout(() => fail(new Error('no answer in time')), CHECK_MS);
-    });
-    await Promise.race([run(), late]);
-  } catch (error) {
-    detail = String(error.message ?? error).slice(0, 300) || 'failed';
-    if (error.report) detail = JSON.stringify(error.report).slice(0, 300);
-  }
-  clearTimeout(timer);
-  const line = { operation, check: name, kind, source, ok: detail === '' };
-  if (detail) line.detail = detail;
-  console.log(JSON.stringify(line));
-}
+export const check = checking(CHECK_MS, (error) => error.report && JSON.stringify(error.report));
 
 // A document of these paragraphs.
 export const doc = (...texts) => ({ type: 'doc', version: 1, content: texts.map((text) => ({ type: 'paragraph', content: [{ type: 'text', text }] })) });

@@ -1,16 +1,15 @@
 """Jira Cloud as a program with the PyPI package `jira` meets it. Prints one line of JSON for each expectation."""
 
 import itertools
-import json
 import os
 
 import requests
+from harness import check, run_all, same
 from jira import JIRA, JIRAError
 
 BASE = os.environ["TWIN_URL"]
 ADA, BOB, EVE = (f"5b10a2844c20165700ede21{letter}" for letter in "abe")
 NUMBERS = itertools.count(1)
-CHECKS = []
 
 
 def client(name, token=None):
@@ -18,19 +17,6 @@ def client(name, token=None):
 
 
 ada, bob, eve = client("ada"), client("bob"), client("eve")
-
-
-def check(operation, name, kind, source):
-    def keep(run):
-        CHECKS.append((operation, name, kind, source, run))
-        return run
-
-    return keep
-
-
-def same(found, wanted, what="it"):
-    if found != wanted:
-        raise AssertionError(f"{what} is {found!r}, not {wanted!r}")
 
 
 def refused(call, status, says=""):
@@ -438,11 +424,4 @@ def _():
     assert int(answer.headers["x-ratelimit-remaining"]) < int(answer.headers["x-ratelimit-limit"])
 
 
-for operation, name, kind, source, run in CHECKS:
-    detail = ""
-    try:
-        run()
-    except Exception as cause:
-        detail = f"{type(cause).__name__}: {getattr(cause, 'text', cause)}"[:300]
-    line = {"operation": operation, "check": name, "kind": kind, "source": source, "ok": not detail}
-    print(json.dumps(line | ({"detail": detail} if detail else {})), flush=True)
+run_all(lambda cause: getattr(cause, "text", cause))

@@ -1,6 +1,9 @@
 // What the suite says and how: one line of JSON for each expectation, whatever happens in it.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { checking, same, that } from './harness.mjs';
+
+export { same, that };
 
 export const BASE = process.env.TWIN_URL;
 export const CONTROL = process.env.TWIN_CONTROL;
@@ -11,31 +14,7 @@ const shapes = JSON.parse(readFileSync(new URL('./shapes.json', import.meta.url)
 const CHECK_MS = 10000;
 const EVENT_MS = 3000;
 
-export function that(truth, detail) {
-  if (!truth) throw new Error(typeof detail === 'string' ? detail : JSON.stringify(detail) ?? 'it is not so');
-}
-
-export function same(found, wanted, what = '') {
-  const [a, b] = [JSON.stringify(found), JSON.stringify(wanted)];
-  if (a !== b) throw new Error(`${what} is ${a}, not ${b}`.trim());
-}
-
-export async function check(operation, name, kind, source, run) {
-  let detail = '';
-  let timer;
-  try {
-    const late = new Promise((_, fail) => {
-      timer = setTimeout(() => fail(new Error('no answer in time')), CHECK_MS);
-    });
-    await Promise.race([run(), late]);
-  } catch (error) {
-    detail = String(error.message ?? error).slice(0, 300) || 'failed';
-  }
-  clearTimeout(timer);
-  const line = { operation, check: name, kind, source, ok: detail === '' };
-  if (detail) line.detail = detail;
-  console.log(JSON.stringify(line));
-}
+export const check = checking(CHECK_MS);
 
 // A call past the SDK: status, headers and body as they came.
 export async function raw(method, path, body, headers = {}) {

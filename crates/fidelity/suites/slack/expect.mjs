@@ -1,6 +1,9 @@
 // What the suite says and how: one line of JSON for each expectation, whatever happens in it.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { checking, that } from './harness.mjs';
+
+export { that };
 
 export const BASE = process.env.TWIN_URL;
 export const CONTROL = process.env.TWIN_CONTROL;
@@ -12,10 +15,6 @@ const EVENT_MS = 3000;
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-export function that(truth, detail) {
-  if (!truth) throw new Error(typeof detail === 'string' ? detail : JSON.stringify(detail) ?? 'it is not so');
-}
-
 // JSON has no order of fields.
 const ordered = (_, value) =>
   value && typeof value === 'object' && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
@@ -25,22 +24,7 @@ export function same(found, wanted, what = '') {
   if (a !== b) throw new Error(`${what} is ${a}, not ${b}`.trim());
 }
 
-export async function check(operation, name, kind, source, run) {
-  let detail = '';
-  let timer;
-  try {
-    const late = new Promise((_, fail) => {
-      timer = setTimeout(() => fail(new Error('no answer in time')), CHECK_MS);
-    });
-    await Promise.race([run(), late]);
-  } catch (error) {
-    detail = String(error.data?.error ?? error.message ?? error).slice(0, 300) || 'failed';
-  }
-  clearTimeout(timer);
-  const line = { operation, check: name, kind, source, ok: detail === '' };
-  if (detail) line.detail = detail;
-  console.log(JSON.stringify(line));
-}
+export const check = checking(CHECK_MS, (error) => error.data?.error);
 
 const letter = (value) =>
   Array.isArray(value) ? 'a' : value === null ? null : { string: 's', number: 'n', boolean: 'b', object: 'o' }[typeof value];
